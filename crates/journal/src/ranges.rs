@@ -1,0 +1,140 @@
+//! Runs of consecutive messages: what makes a summary line as good as the lines that it stands for.
+
+use std::collections::BTreeMap;
+
+use message::RunId;
+use serde::{Deserialize, Serialize};
+
+/// Consecutive messages of one partition: offsets rise by one, and so do the pseq of those that are ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Range {
+    /// Partition.
+    pub partition: i32,
+    /// First and last offset.
+    pub offset: [i64; 2],
+    /// Run; absent for foreign messages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunId>,
+    /// First and last pseq; absent for foreign messages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pseq: Option<[u64; 2]>,
+}
+
+impl Range {
+    /// A single message.
+    #[must_use]
+    pub fn one(partition: i32, offset: i64, key: Option<(RunId, u64)>) -> Self {
+        Self { partition, offset: [offset; 2], run: key.map(|(run, _)| run), pseq: key.map(|(_, pseq)| [pseq; 2]) }
+    }
+
+    /// How many messages.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.offset[0].abs_diff(self.offset[1]) + 1
+    }
+
+    /// Takes `next` in, if it goes on where this one ends.
+    fn extend(&mut self, next: &Self) -> bool {
+        let pseq_goes_on = match (self.pseq, next.pseq) {
+            (None, None) => true,
+            (Some([_, last]), Some([first, _])) => self.run == next.run && last.checked_add(1) == Some(first),
+            _ => false,
+        };
+        if !pseq_goes_on || self.offset[1].checked_add(1) != Some(next.offset[0]) {
+            return false;
+        }
+        self.offset[1] = next.offset[1];
+        if let (Some(pseq), Some([_, last])) = (&mut self.pseq, next.pseq) {
+            pseq[1] = last;
+        }
+        true
+    }
+}
+
+/// Collects messages into as few ranges as their order allows.
+#[derive(Debug, Default)]
+pub struct Ranges {
+    /// The one that grows, by partition: messages of several partitions come mixed.
+    open: BTreeMap<i32, Range>,
+    done: Vec<Range>,
+}
+
+impl Ranges {
+    /// Adds a message.
+    pub fn push(&mut self, message: Range) {
+        match self.open.entry(message.partition) {
+            std::collections::btree_map::Entry::Vacant(place) => {
+                place.insert(message);
+            }
+            std::collections::btree_map::Entry::Occupied(mut place) => {
+                if !place.get_mut().extend(&message) {
+                    self.done.push(place.insert(message));
+                }
+            }
+        }
+    }
+
+    /// How many ranges there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.open.len() + self.done.len()
+    }
+
+    /// Whether nothing was added.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    /// The next offset of each partition, one above the last that was added.
+    pub fn next_offsets(&self) -> impl Iterator<Item = (i32, i64)> {
+        self.open.iter().map(|(partition, range)| (*partition, range.offset[1] + 1))
+    }
+
+    /// All ranges, in the order of each partition; nothing is left.
+    pub fn take(&mut self) -> Vec<Range> {
+        let mut ranges = std::mem::take(&mut self.done);
+        ranges.extend(std::mem::take(&mut self.open).into_values());
+        ranges
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn consecutive_messages_are_one_range_a_partition() {
+        let run = RunId::new();
+        let mut ranges = Ranges::default();
+        for i in 0..100 {
+            for partition in 0..2 {
+                ranges.push(Range::one(partition, 50 + i, Some((run, 1 + i as u64))));
+            }
+        }
+        let expected = |partition| Range { partition, offset: [50, 149], run: Some(run), pseq: Some([1, 100]) };
+        assert_eq!(ranges.next_offsets().collect::<Vec<_>>(), [(0, 150), (1, 150)]);
+        assert_eq!(ranges.take(), [expected(0), expected(1)]);
+        assert!(ranges.is_empty());
+    }
+
+    #[test]
+    fn every_break_starts_a_range_and_no_message_is_dropped() {
+        let (one, other) = (RunId::new(), RunId::new());
+        let messages = [
+            Range::one(0, 1, Some((one, 1))),
+            Range::one(0, 2, Some((one, 2))),
+            Range::one(0, 4, Some((one, 3))), // an offset is missing
+            Range::one(0, 5, Some((one, 5))), // a pseq is missing
+            Range::one(0, 6, Some((other, 6))),
+            Range::one(0, 7, None),
+            Range::one(0, 8, None),
+            Range::one(0, 8, None), // again
+            Range::one(0, 3, None), // back
+        ];
+        let mut ranges = Ranges::default();
+        messages.into_iter().for_each(|message| ranges.push(message));
+        assert_eq!(ranges.len(), 7);
+        assert_eq!(ranges.take().iter().map(Range::count).sum::<u64>(), messages.len() as u64);
+    }
+}

@@ -1,0 +1,154 @@
+//! The value of a message: `{"num": 17, "ts": "2026-11-22 10:00:00"}`.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::io;
+
+use serde::{Deserialize, Serialize};
+use serde_json::error::Category;
+
+/// A value longer than this is not parsed: ours have 50 bytes.
+pub const PAYLOAD_MAX_BYTES: usize = 64 * 1024;
+
+/// The value of a message. Other fields than these two are left alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Payload<'a> {
+    /// Number of the message in its run, from 0.
+    pub num: u64,
+    /// Wall-clock time at the producer, `YYYY-MM-DD HH:MM:SS`.
+    #[serde(borrow)]
+    pub ts: Cow<'a, str>,
+}
+
+/// Why a value is not a [`Payload`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Bad {
+    /// There is no value (a tombstone).
+    Null,
+    /// Longer than [`PAYLOAD_MAX_BYTES`].
+    TooLarge,
+    /// Not UTF-8.
+    InvalidUtf8,
+    /// UTF-8, but not JSON; an empty value, too.
+    NotJson,
+    /// JSON, but not an object with an unsigned `num` and a text `ts`, each once.
+    WrongType,
+}
+
+impl Bad {
+    /// The name in logs and metrics.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::TooLarge => "too_large",
+            Self::InvalidUtf8 => "invalid_utf8",
+            Self::NotJson => "not_json",
+            Self::WrongType => "wrong_type",
+        }
+    }
+}
+
+impl fmt::Display for Bad {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Writes a value over `buffer`, in the bytes of Python's `json.dumps`: a blank after each comma and colon.
+pub fn encode(num: u64, ts: &str, buffer: &mut Vec<u8>) {
+    buffer.clear();
+    let payload = Payload { num, ts: Cow::Borrowed(ts) };
+    // Writing a number and a text to a Vec cannot fail.
+    payload.serialize(&mut serde_json::Serializer::with_formatter(buffer, PythonSpacing)).unwrap_or_default();
+}
+
+struct PythonSpacing;
+
+impl serde_json::ser::Formatter for PythonSpacing {
+    fn begin_object_key<W: io::Write + ?Sized>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
+        if first { Ok(()) } else { writer.write_all(b", ") }
+    }
+
+    fn begin_object_value<W: io::Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
+        writer.write_all(b": ")
+    }
+}
+
+impl<'a> Payload<'a> {
+    /// Reads the value of a message.
+    ///
+    /// # Errors
+    /// The kind of what is wrong; the value itself is for [`crate::excerpt`].
+    pub fn decode(value: Option<&'a [u8]>) -> Result<Self, Bad> {
+        let value = value.ok_or(Bad::Null)?;
+        if value.len() > PAYLOAD_MAX_BYTES {
+            return Err(Bad::TooLarge);
+        }
+        let text = std::str::from_utf8(value).map_err(|_| Bad::InvalidUtf8)?;
+        let payload = serde_json::from_str(text).map_err(|error| match error.classify() {
+            Category::Data => Bad::WrongType,
+            Category::Syntax | Category::Eof | Category::Io => Bad::NotJson,
+        })?;
+        // serde would take `[17, "…"]` for the same struct.
+        if text.trim_start().starts_with('{') { Ok(payload) } else { Err(Bad::WrongType) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decode(value: &[u8]) -> Result<Payload<'_>, Bad> {
+        Payload::decode(Some(value))
+    }
+
+    #[test]
+    fn the_bytes_are_those_of_pythons_json_dumps() {
+        let mut buffer = b"rubbish".to_vec();
+        encode(17, "2026-11-22 10:00:00", &mut buffer);
+        assert_eq!(buffer, br#"{"num": 17, "ts": "2026-11-22 10:00:00"}"#);
+        assert_eq!(decode(&buffer).unwrap().num, 17);
+    }
+
+    #[test]
+    fn white_space_order_and_further_fields_do_not_matter() {
+        for value in [r#"{"num":1,"ts":"x"}"#, "\n{ \"ts\" : \"x\", \"more\": [[1]], \"num\" : 1 }\n"] {
+            assert_eq!(decode(value.as_bytes()).unwrap(), Payload { num: 1, ts: "x".into() });
+        }
+        assert_eq!(decode(br#"{"num":1,"ts":"\u001b"}"#).unwrap().ts, "\u{1b}");
+    }
+
+    #[test]
+    fn every_bad_value_has_its_kind() {
+        let nested = format!("{}1{}", "[".repeat(1000), "]".repeat(1000));
+        let long = format!("{{\"num\": {}, \"ts\": \"\"}}", "9".repeat(1_000_000));
+        let wide = format!("{{\"num\": {}, \"ts\": \"\"}}", "9".repeat(1000));
+        for (value, kind) in [
+            ("", Bad::NotJson),
+            ("hello", Bad::NotJson),
+            (r#"{"num": 1"#, Bad::NotJson),
+            (r#"{"num": 1, "ts": "x"} trailing"#, Bad::NotJson),
+            ("{\"num\": 1, \"ts\": \"\u{1b}\"}", Bad::NotJson),
+            ("\u{feff}{}", Bad::NotJson),
+            ("null", Bad::WrongType),
+            ("17", Bad::WrongType),
+            (r#"[17, "x"]"#, Bad::WrongType),
+            (r#"{"num": 1}"#, Bad::WrongType),
+            (r#"{"num": "1", "ts": "x"}"#, Bad::WrongType),
+            (r#"{"num": -1, "ts": "x"}"#, Bad::WrongType),
+            (r#"{"num": 1.5, "ts": "x"}"#, Bad::WrongType),
+            (r#"{"num": 1, "num": 2, "ts": "x"}"#, Bad::WrongType),
+            (r#"{"num": 1, "ts": null}"#, Bad::WrongType),
+            (nested.as_str(), Bad::WrongType),
+            (long.as_str(), Bad::TooLarge),
+        ] {
+            assert_eq!(decode(value.as_bytes()), Err(kind), "{:.40}", value);
+        }
+        assert!(matches!(decode(wide.as_bytes()), Err(Bad::WrongType | Bad::NotJson)));
+        let deep = format!("{{\"x\": {nested}, \"num\": 1, \"ts\": \"x\"}}");
+        assert!(matches!(decode(deep.as_bytes()), Ok(_) | Err(Bad::NotJson)));
+        assert_eq!(decode(b"{\"num\": 1, \"ts\": \"\xff\"}"), Err(Bad::InvalidUtf8));
+        assert_eq!(Payload::decode(None), Err(Bad::Null));
+    }
+}
