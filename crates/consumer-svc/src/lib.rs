@@ -1,1 +1,62 @@
-//! x
+//! `consumer-svc`: one replica of a consumer group that logs each message it receives.
+//!
+//! The flow is: [`start()`] reads the settings and supervises the loop; the loop (`run`) polls librdkafka; each message
+//! goes through the books, which write the line that accounts for it; only then its offset goes to the positions, which
+//! store it for librdkafka to commit. So a committed offset always stands above messages that were accounted for, and a
+//! replica that dies can only cause repeats.
+
+mod books;
+mod group;
+mod positions;
+mod run;
+
+use std::future::Future;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser as _;
+use journal::Starting;
+use kafka_config::ConsumerSettings;
+use service::{Begun, begin, supervise};
+
+/// One replica of a consumer group that logs each message it receives.
+#[derive(clap::Parser, Debug)]
+#[command(name = "consumer-svc", version, after_long_help = kafka_config::help(kafka_config::AppliesTo::Consumer))]
+struct Arguments {}
+
+/// The whole program: settings come from the environment, `--help` lists them.
+pub fn main() -> ExitCode {
+    match Arguments::try_parse() {
+        Ok(Arguments {}) => start(std::future::pending()),
+        Err(error) => service::explain(&error),
+    }
+}
+
+/// Runs the service with the settings of this process' environment until it is done, gets a signal, or `stop` ends.
+pub fn start(stop: impl Future<Output = ()>) -> ExitCode {
+    let begun = begin(ConsumerSettings::from_environment, |settings: &ConsumerSettings| {
+        let starting = Starting {
+            service: "consumer-svc".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            topic: settings.connection.topic.clone(),
+            run: None,
+            group_id: Some(settings.group_id.clone()),
+            settings: [
+                ("group_protocol".to_owned(), settings.group_protocol.into()),
+                ("auto_offset_reset".to_owned(), settings.auto_offset_reset.to_string().into()),
+                ("max_messages".to_owned(), settings.max_messages.into()),
+            ]
+            .into_iter()
+            .collect(),
+        };
+        (&settings.connection, &settings.runtime, starting)
+    });
+    let Begun { settings, journal } = match begun {
+        Ok(begun) => begun,
+        Err(exit_code) => return exit_code,
+    };
+    let of_loop = Arc::clone(&journal);
+    supervise(&journal, settings.runtime.shutdown_timeout, stop, move |shutdown| {
+        run::run(settings, &of_loop, &shutdown)
+    })
+}

@@ -10,8 +10,8 @@ mod ranges;
 mod writer;
 
 pub use entry::{
-    BadMessage, Delivered, DeliveredSummary, Entry, LastOfPartition, Millis, NextOffset, NotDelivered, Outcome, Received,
-    ReceivedSummary, RunClosed, Starting, Stopped,
+    BadMessage, Delivered, DeliveredSummary, Entry, LastOfPartition, Millis, NextOffset, NotDelivered, Outcome,
+    Received, ReceivedSummary, RunClosed, Starting, Stopped,
 };
 pub use line::{Level, Line, from_line, render_text};
 pub use ranges::{Range, Ranges};

@@ -41,7 +41,10 @@ pub struct Journal {
 
 impl fmt::Debug for Journal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Journal").field("format", &self.format).field("instance", &self.instance).finish_non_exhaustive()
+        f.debug_struct("Journal")
+            .field("format", &self.format)
+            .field("instance", &self.instance)
+            .finish_non_exhaustive()
     }
 }
 

@@ -31,6 +31,13 @@ pub enum AutoOffsetReset {
     Error,
 }
 
+impl fmt::Display for AutoOffsetReset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let named = AUTO_OFFSET_RESETS.iter().find(|(_, (value, _))| value == self);
+        f.write_str(named.map_or("", |(name, _)| name))
+    }
+}
+
 /// Form of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {

@@ -82,7 +82,11 @@ fn bootstrap_servers(raw: Option<String>, check: &mut Check<'_>) -> String {
         !host.is_empty() && !host.contains(char::is_whitespace) && port.parse::<u16>().is_ok_and(|port| port > 0)
     };
     if !servers.iter().all(is_address) {
-        check.problem(&KAFKA_BOOTSTRAP_SERVERS, "holds something that is no address", "give `host:port`, comma-separated");
+        check.problem(
+            &KAFKA_BOOTSTRAP_SERVERS,
+            "holds something that is no address",
+            "give `host:port`, comma-separated",
+        );
     }
     servers.join(",")
 }
@@ -147,7 +151,11 @@ fn security(
             }
         } else {
             if username.is_none() {
-                check.problem(&KAFKA_SASL_USERNAME, "is not set", format!("{protocol_name} with {chosen} needs a user name"));
+                check.problem(
+                    &KAFKA_SASL_USERNAME,
+                    "is not set",
+                    format!("{protocol_name} with {chosen} needs a user name"),
+                );
             }
             if !has_password {
                 let hint = format!("{protocol_name} with {chosen} needs it, here or as KAFKA_SASL_PASSWORD_FILE");

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use crate::passthrough;
 use crate::problem::Problem;
-use crate::variable::VARIABLES;
+use crate::variable::{RUST_LOG, VARIABLES};
 
 /// A secret longer than this is taken for a mistake (a wrong path, a device).
 const SECRET_MAX_BYTES: u64 = 64 * 1024;
@@ -116,6 +116,12 @@ impl Environment {
             .map_err(|_| Problem::new(format!("{prefix}*"), "could not be read", "this is a defect, please report it"))
     }
 
+    /// `RUST_LOG`, or its default. Checked by who has the parser for it.
+    #[must_use]
+    pub fn log_filter(&self) -> &str {
+        self.values.get(RUST_LOG.name).map_or(RUST_LOG.default, String::as_str)
+    }
+
     /// All variables, for the families with open names.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.values.iter().map(|(name, value)| (name.as_str(), value.as_str()))
@@ -177,12 +183,12 @@ fn nearest(name: &str) -> Option<&'static str> {
 /// Reads a secret: the whole file without one trailing line end.
 fn read_secret(path: &str) -> Result<String, String> {
     let mut secret = String::new();
-    File::open(path)
-        .and_then(|file| file.take(SECRET_MAX_BYTES + 1).read_to_string(&mut secret))
-        .map_err(|error| match error.kind() {
+    File::open(path).and_then(|file| file.take(SECRET_MAX_BYTES + 1).read_to_string(&mut secret)).map_err(|error| {
+        match error.kind() {
             std::io::ErrorKind::InvalidData => "not valid UTF-8".to_owned(),
             _ => error.to_string(),
-        })?;
+        }
+    })?;
     if secret.len() as u64 > SECRET_MAX_BYTES {
         return Err(format!("longer than {SECRET_MAX_BYTES} bytes"));
     }
@@ -200,7 +206,10 @@ mod tests {
 
     #[test]
     fn a_misspelt_variable_is_warned_of_with_the_nearest_name() {
-        assert_eq!(warned("KAFKA_BOOTSTRAP_SERVER", "x"), [("KAFKA_BOOTSTRAP_SERVER".into(), Some("KAFKA_BOOTSTRAP_SERVERS"))]);
+        assert_eq!(
+            warned("KAFKA_BOOTSTRAP_SERVER", "x"),
+            [("KAFKA_BOOTSTRAP_SERVER".into(), Some("KAFKA_BOOTSTRAP_SERVERS"))]
+        );
         assert_eq!(warned("PRODUCER_RATE", "1")[0].0, "PRODUCER_RATE");
         assert_eq!(warned("kafka_topic", "t"), [("kafka_topic".into(), Some("KAFKA_TOPIC"))]);
         assert_eq!(warned("KAFKA_KAFKA_TOPIC", "t")[0].0, "KAFKA_KAFKA_TOPIC");

@@ -46,7 +46,10 @@ pub(crate) const BREAKS_A_PROMISE: &[(&str, &str)] = &[
     ("enable.auto.offset.store", "an offset is stored only after its message was accounted for"),
     ("enable.idempotence", "a retry never writes a message twice or out of order"),
     ("enable.partition.eof", "the loop's errors are errors"),
-    ("enable.ssl.certificate.verification", "TLS without verification protects from nobody; trust a certificate with KAFKA_SSL_CA_LOCATION"),
+    (
+        "enable.ssl.certificate.verification",
+        "TLS without verification protects from nobody; trust a certificate with KAFKA_SSL_CA_LOCATION",
+    ),
     ("offset.store.method", "offsets live in the group, where the next replica finds them"),
     ("plugin.library.paths", "no foreign code is loaded"),
     ("sasl.kerberos.kinit.cmd", "no shell is started"),

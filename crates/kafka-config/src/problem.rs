@@ -14,7 +14,8 @@ pub struct Problem {
 }
 
 impl Problem {
-    pub(crate) fn new(variable: impl Into<String>, problem: impl Into<String>, hint: impl Into<String>) -> Self {
+    /// A problem with `variable`: what is wrong, and what would be right.
+    pub fn new(variable: impl Into<String>, problem: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { variable: variable.into(), problem: problem.into(), hint: hint.into() }
     }
 }

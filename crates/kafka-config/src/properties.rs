@@ -70,7 +70,11 @@ impl Properties {
                     "see librdkafka's CONFIGURATION.md for the names",
                 ),
                 Some(KafkaError::ClientConfig(_, description, ..)) if matches!(property.value, Value::Plain(_)) => {
-                    Problem::new(&property.variable, format!("is refused by librdkafka: {description}"), "change the value")
+                    Problem::new(
+                        &property.variable,
+                        format!("is refused by librdkafka: {description}"),
+                        "change the value",
+                    )
                 }
                 Some(_) => Problem::new(
                     &property.variable,
@@ -97,7 +101,9 @@ impl Properties {
     pub fn redact(&self, text: &str) -> String {
         self.0.values().fold(text.to_owned(), |text, property| match &property.value {
             // A shorter one is no secret, and blotting out each `1` would leave nothing to read.
-            Value::Secret(secret) if secret.expose_secret().len() >= 4 => text.replace(secret.expose_secret(), "[secret]"),
+            Value::Secret(secret) if secret.expose_secret().len() >= 4 => {
+                text.replace(secret.expose_secret(), "[secret]")
+            }
             _ => text,
         })
     }

@@ -6,13 +6,12 @@ use serde::Deserialize;
 
 use crate::check::Check;
 use crate::choices::{LOG_FORMATS, LOG_MESSAGES_VALUES, LogFormat, LogMessages};
-use crate::variable::{LOG_FORMAT, LOG_MESSAGES, RUST_LOG, SHUTDOWN_TIMEOUT_MS};
+use crate::variable::{LOG_FORMAT, LOG_MESSAGES, SHUTDOWN_TIMEOUT_MS};
 
 #[derive(Deserialize)]
 pub(crate) struct RawRuntime {
     log_format: Option<String>,
     log_messages: Option<String>,
-    rust_log: Option<String>,
     shutdown_timeout_ms: Option<String>,
 }
 
@@ -23,8 +22,6 @@ pub struct RuntimeSettings {
     pub log_format: LogFormat,
     /// One line a message, or one summary a second.
     pub log_messages: LogMessages,
-    /// Filter for all lines that don't account for messages, in `RUST_LOG`'s language; the service reads it.
-    pub log_filter: String,
     /// How long a stop may take.
     pub shutdown_timeout: Duration,
 }
@@ -34,7 +31,6 @@ impl RuntimeSettings {
         Self {
             log_format: check.choice(&LOG_FORMAT, raw.log_format.as_deref(), LOG_FORMATS),
             log_messages: check.choice(&LOG_MESSAGES, raw.log_messages.as_deref(), LOG_MESSAGES_VALUES),
-            log_filter: raw.rust_log.unwrap_or_else(|| RUST_LOG.default.to_owned()),
             shutdown_timeout: check.millis(&SHUTDOWN_TIMEOUT_MS, raw.shutdown_timeout_ms.as_deref(), 100..=600_000),
         }
     }

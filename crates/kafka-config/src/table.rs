@@ -31,11 +31,13 @@ pub fn markdown() -> String {
         }
         line(String::new());
     }
-    line("**Any other librdkafka property**: `KAFKA_PROP_<NAME>`, in capitals and with `_` for `.` \
+    line(
+        "**Any other librdkafka property**: `KAFKA_PROP_<NAME>`, in capitals and with `_` for `.` \
         (`KAFKA_PROP_QUEUED_MIN_MESSAGES=1000` is `queued.min.messages`). Values count as secrets, and \
         `KAFKA_PROP_<NAME>_FILE` reads one from a file. These are set by us unless you set them so:\n\n\
         | property | value | for | why |\n|---|---|---|---|"
-        .to_owned());
+            .to_owned(),
+    );
     for (who, list) in [
         ("both", defaults::BOTH),
         ("producer", defaults::PRODUCER),
@@ -83,7 +85,8 @@ pub fn help(service: AppliesTo) -> String {
             let Variable { name, meaning, values, default, reason, secret, .. } = variable;
             let file = if *secret { ", or the file named by the same with _FILE" } else { "" };
             let default = if default.is_empty() { (*reason).to_owned() } else { format!("default {default}") };
-            writeln!(out, "  {name}\n      {meaning}: {}{file} [{default}]", values.replace('`', "")).unwrap_or_default();
+            writeln!(out, "  {name}\n      {meaning}: {}{file} [{default}]", values.replace('`', ""))
+                .unwrap_or_default();
         }
     }
     out.push_str("  KAFKA_PROP_<NAME>\n      any other librdkafka property, in capitals and with _ for .\n");

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use kafka_config::{
-    AutoOffsetReset, ConsumerSettings, Environment, LogMessages, ProducerSettings, Problems, Rate, VARIABLES,
+    AutoOffsetReset, ConsumerSettings, Environment, LogMessages, Problems, ProducerSettings, Rate, VARIABLES,
 };
 
 const CANARY: &str = "hunter2-6fbe0c1d";
@@ -121,8 +121,16 @@ fn reports_every_problem_at_once() {
 #[test]
 fn every_checked_variable_refuses_nonsense_under_its_own_name() {
     // Free text, or checked by what it means to others.
-    let free = ["KAFKA_CLIENT_ID", "KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD", "KAFKA_SASL_OAUTHBEARER_CONFIG",
-        "KAFKA_SSL_KEY_PASSWORD", "KAFKA_GROUP_ID", "KAFKA_GROUP_INSTANCE_ID", "RUST_LOG"];
+    let free = [
+        "KAFKA_CLIENT_ID",
+        "KAFKA_SASL_USERNAME",
+        "KAFKA_SASL_PASSWORD",
+        "KAFKA_SASL_OAUTHBEARER_CONFIG",
+        "KAFKA_SSL_KEY_PASSWORD",
+        "KAFKA_GROUP_ID",
+        "KAFKA_GROUP_INSTANCE_ID",
+        "RUST_LOG",
+    ];
     for variable in VARIABLES.iter().filter(|variable| !free.contains(&variable.name)) {
         let nonsense = [(variable.name, "\u{1}no such value")];
         let problems: Vec<Problems> =
@@ -146,8 +154,14 @@ fn the_rules_of_sasl_are_told_by_variable() {
             &[("KAFKA_SECURITY_PROTOCOL", "PLAINTEXT"), ("KAFKA_SASL_USERNAME", "me"), ("KAFKA_SASL_PASSWORD", CANARY)],
             "KAFKA_SECURITY_PROTOCOL",
         ),
-        (&[("KAFKA_SECURITY_PROTOCOL", "PLAINTEXT"), ("KAFKA_SSL_CA_LOCATION", "/dev/null")], "KAFKA_SECURITY_PROTOCOL"),
-        (&[("KAFKA_SASL_MECHANISM", "OAUTHBEARER"), ("KAFKA_SECURITY_PROTOCOL", "SASL_SSL")], "KAFKA_SASL_OAUTHBEARER_CONFIG"),
+        (
+            &[("KAFKA_SECURITY_PROTOCOL", "PLAINTEXT"), ("KAFKA_SSL_CA_LOCATION", "/dev/null")],
+            "KAFKA_SECURITY_PROTOCOL",
+        ),
+        (
+            &[("KAFKA_SASL_MECHANISM", "OAUTHBEARER"), ("KAFKA_SECURITY_PROTOCOL", "SASL_SSL")],
+            "KAFKA_SASL_OAUTHBEARER_CONFIG",
+        ),
         (&[("KAFKA_SSL_CERTIFICATE_LOCATION", "/dev/null")], "KAFKA_SSL_KEY_LOCATION"),
         (&[("KAFKA_SSL_CA_LOCATION", "/no/such/file")], "KAFKA_SSL_CA_LOCATION"),
     ];
@@ -173,7 +187,8 @@ fn settings_that_do_not_fit_together_are_refused() {
 
 #[test]
 fn what_only_librdkafka_sees_is_told_when_the_client_is_created() {
-    let settings = consumer(&[("KAFKA_PROP_FETCH_MAX_BYTES", "1000"), ("KAFKA_PROP_MESSAGE_MAX_BYTES", "100000")]).unwrap();
+    let settings =
+        consumer(&[("KAFKA_PROP_FETCH_MAX_BYTES", "1000"), ("KAFKA_PROP_MESSAGE_MAX_BYTES", "100000")]).unwrap();
     let error = settings.properties.client_config().create::<rdkafka::consumer::BaseConsumer>().err().unwrap();
     let problems = settings.properties.refused(&error);
     assert!(problems.to_string().contains("KAFKA_PROP_FETCH_MAX_BYTES"), "{problems}");
@@ -208,15 +223,14 @@ fn any_other_property_passes_through_and_wins_over_our_default() {
 
 #[test]
 fn empty_values_count_as_not_set() {
-    let settings = producer(&[("KAFKA_SASL_USERNAME", ""), ("KAFKA_SASL_PASSWORD", ""), ("KAFKA_LINGER_MS", "")]).unwrap();
+    let settings =
+        producer(&[("KAFKA_SASL_USERNAME", ""), ("KAFKA_SASL_PASSWORD", ""), ("KAFKA_LINGER_MS", "")]).unwrap();
     assert_eq!(settings.connection.security_protocol, "PLAINTEXT");
 }
 
 #[test]
 fn a_secret_file_may_end_in_any_line_end() {
-    for (content, expected) in
-        [("p w\n", "p w"), ("p w\r\n", "p w"), ("p w", "p w"), (" p w \n\n", " p w \n")]
-    {
+    for (content, expected) in [("p w\n", "p w"), ("p w\r\n", "p w"), ("p w", "p w"), (" p w \n\n", " p w \n")] {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(content.as_bytes()).unwrap();
         let path = file.path().to_str().unwrap();
@@ -235,7 +249,8 @@ fn a_secret_file_that_cannot_be_used_is_one_problem_under_its_own_name() {
         assert_eq!(named(&problems), ["KAFKA_SASL_PASSWORD_FILE"], "{path}");
         assert!(!problems.to_string().contains(path), "the path may be the secret, put into the wrong variable");
     }
-    let both = [("KAFKA_SASL_USERNAME", "me"), ("KAFKA_SASL_PASSWORD", CANARY), ("KAFKA_SASL_PASSWORD_FILE", "/dev/null")];
+    let both =
+        [("KAFKA_SASL_USERNAME", "me"), ("KAFKA_SASL_PASSWORD", CANARY), ("KAFKA_SASL_PASSWORD_FILE", "/dev/null")];
     assert_eq!(named(&producer(&both).unwrap_err()), ["KAFKA_SASL_PASSWORD_FILE"]);
 }
 

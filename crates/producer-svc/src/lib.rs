@@ -1,1 +1,64 @@
-//! x
+//! `producer-svc`: sends a numbered, timestamped message each second to a Kafka topic, and tells what became of each.
+//!
+//! The flow is: [`start()`] reads the settings and supervises the loop; the loop (`run`) hands messages to librdkafka when
+//! they are due; librdkafka reports each outcome to the books, which write the lines that account for it. A message
+//! that librdkafka accepted ends up in exactly one of the books' columns: acknowledged, rejected or unknown.
+
+mod books;
+mod delivery;
+mod intervals;
+mod partitions;
+mod run;
+mod schedule;
+
+use std::future::Future;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser as _;
+use journal::Starting;
+use kafka_config::ProducerSettings;
+use message::RunId;
+use service::{Begun, begin, supervise};
+
+/// Sends a numbered, timestamped message each second to a Kafka topic.
+#[derive(clap::Parser, Debug)]
+#[command(name = "producer-svc", version, after_long_help = kafka_config::help(kafka_config::AppliesTo::Producer))]
+struct Arguments {}
+
+/// The whole program: settings come from the environment, `--help` lists them.
+pub fn main() -> ExitCode {
+    match Arguments::try_parse() {
+        Ok(Arguments {}) => start(std::future::pending()),
+        Err(error) => service::explain(&error),
+    }
+}
+
+/// Runs the service with the settings of this process' environment until it is done, gets a signal, or `stop` ends.
+pub fn start(stop: impl Future<Output = ()>) -> ExitCode {
+    let run = RunId::new();
+    let begun = begin(ProducerSettings::from_environment, |settings: &ProducerSettings| {
+        let starting = Starting {
+            service: "producer-svc".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            topic: settings.connection.topic.clone(),
+            run: Some(run),
+            group_id: None,
+            settings: [
+                ("rate_per_sec".to_owned(), settings.rate.to_string().into()),
+                ("max_messages".to_owned(), settings.max_messages.into()),
+            ]
+            .into_iter()
+            .collect(),
+        };
+        (&settings.connection, &settings.runtime, starting)
+    });
+    let Begun { settings, journal } = match begun {
+        Ok(begun) => begun,
+        Err(exit_code) => return exit_code,
+    };
+    let of_loop = Arc::clone(&journal);
+    supervise(&journal, settings.runtime.shutdown_timeout, stop, move |shutdown| {
+        run::run(settings, run, &of_loop, &shutdown)
+    })
+}

@@ -1,1 +1,16 @@
-//! x
+//! What both services do alike: logging, signals and deadlines, reaching the broker, and how they end.
+
+mod access;
+mod detail;
+mod failure;
+mod latency;
+mod logging;
+mod start;
+mod supervise;
+
+pub use access::{Access, code_of};
+pub use detail::{Detail, SUMMARY_RANGES_MAX};
+pub use failure::Failure;
+pub use latency::Latencies;
+pub use start::{Begun, begin, explain};
+pub use supervise::{Ending, supervise};

@@ -1,0 +1,121 @@
+//! librdkafka's reports to this replica: assignments, commits, errors, log lines.
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rdkafka::TopicPartitionList;
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, Rebalance};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code};
+use service::{Access, code_of};
+use tracing::{info, warn};
+
+use crate::books::{Books, Next};
+use crate::positions::Positions;
+
+/// What the loop and the callbacks share. The callbacks run while the loop polls, on the loop's thread.
+pub(crate) struct State {
+    pub(crate) books: Books,
+    pub(crate) positions: Positions,
+    /// The first line that a callback could not write.
+    pub(crate) write_error: Option<io::Error>,
+    /// What librdkafka said when it had no offset to start from.
+    pub(crate) no_offset: Option<String>,
+}
+
+/// This replica's membership in the group.
+pub(crate) struct Group {
+    access: Arc<Access>,
+    state: Mutex<State>,
+}
+
+impl Group {
+    pub(crate) fn new(access: Arc<Access>, books: Books, positions: Positions) -> Self {
+        Self { access, state: Mutex::new(State { books, positions, write_error: None, no_offset: None }) }
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs `account`, and stores what it accounted for.
+    ///
+    /// # Errors
+    /// The line could not be written, so nothing is stored.
+    pub(crate) fn account(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        account: impl FnOnce(&mut Books) -> io::Result<Vec<Next>>,
+    ) -> io::Result<()> {
+        let mut state = self.state();
+        let next = account(&mut state.books)?;
+        if !next.is_empty() {
+            state.positions.store(consumer, &next);
+        }
+        Ok(())
+    }
+}
+
+impl ClientContext for Group {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
+        self.access.log(level, facility, text);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        let code = code_of(&error);
+        if code == Some(Code::AutoOffsetReset) {
+            self.state().no_offset = Some(reason.to_owned());
+        }
+        self.access.complain(code, reason);
+    }
+}
+
+impl ConsumerContext for Group {
+    /// Sequence on a revocation: the summary that is being collected is written and stored here; then librdkafka
+    /// commits what is stored, and only then gives the partitions back.
+    fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        match rebalance {
+            Rebalance::Assign(list) => {
+                self.access.worked();
+                let partitions = partitions_of(list);
+                let mut state = self.state();
+                state.positions.assign(&partitions);
+                let owned = state.positions.owned();
+                drop(state);
+                info!(?partitions, ?owned, "partitions assigned");
+            }
+            Rebalance::Revoke(list) => {
+                if let Err(error) = self.account(consumer, Books::close_summary) {
+                    self.state().write_error.get_or_insert(error);
+                }
+                let is_lost = consumer.assignment_lost();
+                let partitions = partitions_of(list);
+                let mut state = self.state();
+                state.positions.revoke(&partitions, is_lost);
+                let owned = state.positions.owned();
+                drop(state);
+                if is_lost {
+                    warn!(?partitions, ?owned, "partitions lost");
+                } else {
+                    info!(?partitions, ?owned, "partitions revoked");
+                }
+            }
+            Rebalance::Error(error) => warn!(%error, "rebalance failed"),
+        }
+    }
+
+    fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
+        // There was nothing to commit.
+        if matches!(result, Err(KafkaError::ConsumerCommit(Code::NoOffset))) {
+            return;
+        }
+        self.state().positions.committed(result, offsets);
+    }
+}
+
+fn partitions_of(list: &TopicPartitionList) -> Vec<i32> {
+    let mut partitions: Vec<i32> = list.elements().iter().map(|element| element.partition()).collect();
+    partitions.sort_unstable();
+    partitions
+}

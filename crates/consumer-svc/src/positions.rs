@@ -1,0 +1,117 @@
+//! The one place that owns where each partition stands: what was processed, what librdkafka was told to commit, and
+//! what it did commit.
+
+use std::collections::BTreeMap;
+
+use journal::NextOffset;
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+use rdkafka::error::KafkaError;
+use rdkafka::{Offset, TopicPartitionList};
+use tracing::{debug, warn};
+
+use crate::books::Next;
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Position {
+    processed: Option<i64>,
+    committed: Option<i64>,
+}
+
+impl Position {
+    fn not_committed(self) -> Option<i64> {
+        self.processed.filter(|processed| self.committed.is_none_or(|committed| committed < *processed))
+    }
+}
+
+/// Positions of the partitions that this replica owns.
+///
+/// Offset and metadata of a commit travel together, with the periodic, the revoking and the closing commit alike; so
+/// whatever is to be kept with an offset is put beside it in [`Positions::store`].
+#[derive(Debug)]
+pub(crate) struct Positions {
+    topic: String,
+    owned: BTreeMap<i32, Position>,
+    /// Taken away without a chance to commit; kept until the group works again.
+    lost: BTreeMap<i32, Position>,
+}
+
+impl Positions {
+    pub(crate) fn new(topic: &str) -> Self {
+        Self { topic: topic.to_owned(), owned: BTreeMap::new(), lost: BTreeMap::new() }
+    }
+
+    /// The partitions that this replica owns, in order.
+    pub(crate) fn owned(&self) -> Vec<i32> {
+        self.owned.keys().copied().collect()
+    }
+
+    pub(crate) fn assign(&mut self, partitions: &[i32]) {
+        self.lost.clear();
+        self.owned.extend(partitions.iter().map(|partition| (*partition, Position::default())));
+    }
+
+    pub(crate) fn revoke(&mut self, partitions: &[i32], is_lost: bool) {
+        for partition in partitions {
+            if let Some(position) = self.owned.remove(partition)
+                && is_lost
+            {
+                self.lost.insert(*partition, position);
+            }
+        }
+    }
+
+    /// Everything below these offsets is accounted for: librdkafka may commit them.
+    pub(crate) fn store<C: ConsumerContext>(&mut self, consumer: &BaseConsumer<C>, next: &[Next]) {
+        for (partition, offset) in next {
+            // One list each: librdkafka refuses a list whole when one partition in it has gone.
+            let mut list = TopicPartitionList::with_capacity(1);
+            let stored = list
+                .add_partition_offset(&self.topic, *partition, Offset::Offset(*offset))
+                .and_then(|()| consumer.store_offsets(&list));
+            match stored {
+                Ok(()) => {
+                    self.owned.entry(*partition).or_default().processed = Some(*offset);
+                }
+                // Somebody else owns it by now, and will repeat what was not committed.
+                Err(error) => debug!(partition, offset, %error, "offset not stored"),
+            }
+        }
+    }
+
+    /// librdkafka committed, or could not.
+    pub(crate) fn committed(&mut self, result: Result<(), KafkaError>, list: &TopicPartitionList) {
+        let mut failed = Vec::new();
+        let mut cause = result.err();
+        for element in list.elements() {
+            match (element.error(), &cause, element.offset()) {
+                (Ok(()), None, Offset::Offset(offset)) => {
+                    for positions in [&mut self.owned, &mut self.lost] {
+                        if let Some(position) = positions.get_mut(&element.partition()) {
+                            position.committed = position.committed.max(Some(offset));
+                        }
+                    }
+                }
+                (Err(error), _, Offset::Offset(_)) => {
+                    failed.push(element.partition());
+                    cause.get_or_insert(error);
+                }
+                (_, Some(_), Offset::Offset(_)) => failed.push(element.partition()),
+                _ => {}
+            }
+        }
+        if let (Some(error), false) = (cause, failed.is_empty()) {
+            warn!(partitions = ?failed, %error, "commit failed");
+        }
+    }
+
+    /// What was processed and is not known to be committed.
+    pub(crate) fn not_committed(&self) -> Vec<NextOffset> {
+        self.lost
+            .iter()
+            .chain(&self.owned)
+            .filter_map(|(partition, position)| {
+                Some(NextOffset { partition: *partition, offset: position.not_committed()? })
+            })
+            .collect()
+    }
+}

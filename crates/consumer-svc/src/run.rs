@@ -1,0 +1,165 @@
+//! The loop: polls, accounts, and at the end leaves the group under a deadline.
+//!
+//! Sequence at the end: the summary is written and stored; the queue is closed, which makes librdkafka revoke, commit and
+//! leave while it is polled; messages that still come are not processed, so the next owner gets them. When the broker
+//! does not answer, the deadline ends this: the client is leaked on purpose, because its drop has no deadline.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use journal::Journal;
+use kafka_config::ConsumerSettings;
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use service::{Access, Ending, Failure, code_of};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use crate::books::Books;
+use crate::group::Group;
+use crate::positions::Positions;
+
+/// How long one poll may block: how late a stop is noticed.
+const POLL: Duration = Duration::from_millis(100);
+const CHORES_EVERY: Duration = Duration::from_millis(200);
+/// The clock is read once in so many messages: a chore is late by these at most.
+const MESSAGES_PER_CLOCK: u32 = 8;
+const OFFSETS_TIMEOUT: Duration = Duration::from_secs(3);
+
+pub(crate) fn run(settings: ConsumerSettings, journal: &Arc<Journal>, shutdown: &CancellationToken) -> Ending {
+    let ConsumerSettings { connection, group_id, max_messages, runtime, properties, .. } = settings;
+    let topic = connection.topic.as_str();
+    let books = Books::new(Arc::clone(journal), topic, &group_id, runtime.log_messages);
+    let access = Arc::new(Access::new(&connection, properties));
+    let group = Group::new(Arc::clone(&access), books, Positions::new(topic));
+    let consumer = match access.properties().client_config().create_with_context(group) {
+        Ok(consumer) => consumer,
+        Err(error) => {
+            let failure = Failure::Settings(access.properties().refused(&error));
+            return Ending { failure: Some(failure), ..Ending::default() };
+        }
+    };
+    let replica = Replica { consumer, access, topic: topic.to_owned(), max_messages };
+    let mut failure = replica.until_stopped(shutdown).err();
+    if let Err(error) = replica.consumer.context().account(&replica.consumer, Books::close_summary) {
+        failure.get_or_insert(Failure::Journal(error));
+    }
+    let closed = replica.close(runtime.shutdown_timeout);
+
+    let (count, not_committed) = {
+        let mut state = replica.consumer.context().state();
+        if let Some(error) = state.write_error.take() {
+            failure.get_or_insert(Failure::Journal(error));
+        }
+        (state.books.count(), state.positions.not_committed())
+    };
+    if !closed {
+        warn!("the broker did not confirm that this replica left the group");
+        std::mem::forget(replica);
+    }
+    Ending { failure, count, not_delivered: 0, not_committed }
+}
+
+struct Replica {
+    consumer: BaseConsumer<Group>,
+    access: Arc<Access>,
+    topic: String,
+    max_messages: u64,
+}
+
+impl Replica {
+    fn until_stopped(&self, shutdown: &CancellationToken) -> Result<(), Failure> {
+        // Subscribing to a topic that is missing would be told by librdkafka once, in its own words.
+        let poll = || drop(self.consumer.poll(POLL));
+        if self.access.wait_for_topic(self.consumer.client(), poll, shutdown)?.is_none() {
+            return Ok(());
+        }
+        let subscribed = self.consumer.subscribe(&[&self.topic]);
+        subscribed.map_err(|source| Failure::Client { step: "subscribe to the topic", source })?;
+
+        let group = self.consumer.context();
+        let mut received = 0;
+        let mut until_clock = 0;
+        let mut chores_at = Instant::now();
+        while !shutdown.is_cancelled() {
+            match self.consumer.poll(POLL) {
+                Some(Ok(message)) => {
+                    group.account(&self.consumer, |books| books.enter(&message)).map_err(Failure::Journal)?;
+                    received += 1;
+                    if received == self.max_messages {
+                        return Ok(());
+                    }
+                    until_clock += 1;
+                    if until_clock < MESSAGES_PER_CLOCK {
+                        continue;
+                    }
+                }
+                Some(Err(error)) => self.consider(&error)?,
+                None => {}
+            }
+            until_clock = 0;
+            let now = Instant::now();
+            if now.saturating_duration_since(chores_at) >= CHORES_EVERY {
+                chores_at = now;
+                group.account(&self.consumer, |books| books.tick(now)).map_err(Failure::Journal)?;
+                if let Some(error) = group.state().write_error.take() {
+                    return Err(Failure::Journal(error));
+                }
+                self.access.look_after(self.consumer.client())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// An error of the client. Whatever it retries by itself was heard of in the context already.
+    fn consider(&self, error: &KafkaError) -> Result<(), Failure> {
+        match code_of(error) {
+            Some(Code::AutoOffsetReset) => Err(Failure::NoOffset {
+                topic: self.topic.clone(),
+                partitions: self.without_offset(),
+                reason: self.consumer.context().state().no_offset.take().unwrap_or_else(|| error.to_string()),
+            }),
+            Some(Code::PollExceeded) => {
+                let next_step = "raise KAFKA_MAX_POLL_INTERVAL_MS if the log is written that slowly";
+                warn!(next_step, "polled too late, partitions go to others");
+                Ok(())
+            }
+            _ => {
+                debug!(%error, "client reported an error");
+                Ok(())
+            }
+        }
+    }
+
+    /// The owned partitions for which the group has no committed offset; all of them where the broker does not tell.
+    fn without_offset(&self) -> Vec<i32> {
+        let owned = self.consumer.context().state().positions.owned();
+        let mut list = TopicPartitionList::with_capacity(owned.len());
+        for partition in &owned {
+            list.add_partition(&self.topic, *partition);
+        }
+        let committed = self.consumer.committed_offsets(list, OFFSETS_TIMEOUT);
+        let without: Vec<i32> = committed
+            .iter()
+            .flat_map(TopicPartitionList::elements)
+            .filter(|element| element.offset().to_raw().is_none_or(|offset| offset < 0))
+            .map(|element| element.partition())
+            .collect();
+        if without.is_empty() { owned } else { without }
+    }
+
+    /// Leaves the group; tells whether that is done.
+    fn close(&self, deadline: Duration) -> bool {
+        let start = Instant::now();
+        if let Err(error) = self.consumer.close_queue() {
+            warn!(%error, "could not close the queue");
+            return false;
+        }
+        while !self.consumer.closed() && start.elapsed() < deadline {
+            // Messages are not processed any more: nothing is stored for them.
+            drop(self.consumer.poll(Duration::from_millis(20)));
+        }
+        self.consumer.closed()
+    }
+}

@@ -1,0 +1,73 @@
+//! When the next message is due.
+
+use std::time::{Duration, Instant};
+
+use kafka_config::Rate;
+
+/// Who is later than this goes on from now instead of catching up: a broker that comes back must not be met by a burst.
+const LATE: Duration = Duration::from_secs(1);
+
+/// A steady rate, counted from its start so that no error adds up.
+#[derive(Debug)]
+pub(crate) struct Schedule {
+    rate: Rate,
+    start: Instant,
+    sent: u64,
+}
+
+impl Schedule {
+    pub(crate) fn new(rate: Rate, now: Instant) -> Self {
+        Self { rate, start: now, sent: 0 }
+    }
+
+    /// How long until the next message; zero when it is due.
+    pub(crate) fn wait(&mut self, now: Instant) -> Duration {
+        let Rate::PerSec(rate) = self.rate else { return Duration::ZERO };
+        let due = self.start + Duration::from_secs_f64(self.sent as f64 / rate);
+        if now.saturating_duration_since(due) > LATE {
+            self.start = now;
+            self.sent = 0;
+            return Duration::ZERO;
+        }
+        due.saturating_duration_since(now)
+    }
+
+    pub(crate) fn sent(&mut self) {
+        self.sent += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_due_at_the_rate() {
+        let start = Instant::now();
+        let mut schedule = Schedule::new(Rate::PerSec(4.0), start);
+        assert_eq!(schedule.wait(start), Duration::ZERO);
+        schedule.sent();
+        assert_eq!(schedule.wait(start), Duration::from_millis(250));
+        assert_eq!(schedule.wait(start + Duration::from_millis(240)), Duration::from_millis(10));
+        assert_eq!(schedule.wait(start + Duration::from_millis(260)), Duration::ZERO);
+        schedule.sent();
+        assert_eq!(schedule.wait(start + Duration::from_millis(260)), Duration::from_millis(240), "no error adds up");
+    }
+
+    #[test]
+    fn a_long_pause_is_not_made_up_for() {
+        let start = Instant::now();
+        let mut schedule = Schedule::new(Rate::PerSec(100.0), start);
+        let later = start + Duration::from_secs(60);
+        assert_eq!(schedule.wait(later), Duration::ZERO);
+        schedule.sent();
+        assert_eq!(schedule.wait(later), Duration::from_millis(10));
+    }
+
+    #[test]
+    fn max_never_waits() {
+        let mut schedule = Schedule::new(Rate::Max, Instant::now());
+        schedule.sent();
+        assert_eq!(schedule.wait(Instant::now()), Duration::ZERO);
+    }
+}
