@@ -13,6 +13,11 @@ use tracing_subscriber::{EnvFilter, Registry};
 
 /// Sends this process' events to `journal`. The first call wins: a process has one log.
 pub(crate) fn install(journal: Arc<Journal>, filter: EnvFilter) {
+    // rdkafka closes a consumer on drop, and complains when it has been closed already, as ours always has.
+    let filter = match "rdkafka::consumer::base_consumer=off".parse() {
+        Ok(directive) => filter.add_directive(directive),
+        Err(_) => filter,
+    };
     // An error means that logging is installed already.
     drop(Registry::default().with(ToJournal(journal).with_filter(filter)).try_init());
 }
@@ -43,7 +48,10 @@ struct Fields {
 
 impl Fields {
     fn put(&mut self, field: &Field, value: Value) {
-        self.others.insert(field.name().to_owned(), value);
+        // What the bridge from the `log` crate adds about its source.
+        if !field.name().starts_with("log.") {
+            self.others.insert(field.name().to_owned(), value);
+        }
     }
 }
 

@@ -1,0 +1,238 @@
+//! The account: what all lines say together.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use journal::{Entry, Line, Range};
+use message::RunId;
+use rangemap::RangeInclusiveSet;
+
+use crate::group::Group;
+use crate::offender::{Class, Offender, Offenders};
+use crate::report::{GroupReport, Report, RunReport};
+use crate::run::{Place, Run, overlaps};
+
+/// What all lines say together. Lines may come in any order.
+#[derive(Debug, Default)]
+pub struct Account {
+    /// Instances that said something, and those that said that they start.
+    heard: BTreeSet<String>,
+    started: BTreeSet<String>,
+    runs: BTreeMap<RunId, Run>,
+    /// Acknowledged offsets.
+    acknowledged: BTreeMap<Place, RangeInclusiveSet<i64>>,
+    groups: BTreeMap<String, Group>,
+    /// What each replica that stopped by itself says it processed.
+    stopped: BTreeMap<String, u64>,
+}
+
+impl Account {
+    /// Enters a line.
+    pub fn add(&mut self, line: &Line) {
+        let instance = line.instance.as_str();
+        self.heard.insert(instance.to_owned());
+        match &line.entry {
+            Entry::Starting(it) => {
+                self.started.insert(instance.to_owned());
+                if let Some(run) = it.run {
+                    self.run(run, instance);
+                }
+                if let Some(group) = &it.group_id {
+                    self.groups.entry(group.clone()).or_default().replicas.entry(instance.to_owned()).or_default();
+                }
+            }
+            Entry::Delivered(it) => {
+                let range = Range::one(it.partition, it.offset, Some((it.run, it.pseq)));
+                self.acknowledge(instance, it.run, &it.topic, &range);
+            }
+            Entry::DeliveredSummary(it) => {
+                it.ranges.iter().for_each(|range| self.acknowledge(instance, it.run, &it.topic, range));
+            }
+            Entry::NotDelivered(it) => self.run(it.run, instance).not_delivered(it),
+            Entry::RunClosed(it) => self.run(it.run, instance).closed = Some(it.clone()),
+            Entry::Received(it) => {
+                let range = Range::one(it.partition, it.offset, it.run.zip(it.pseq));
+                self.receive(instance, &it.group_id, &it.topic, &range);
+            }
+            Entry::ReceivedSummary(it) => {
+                it.ranges.iter().for_each(|range| self.receive(instance, &it.group_id, &it.topic, range));
+                let bad = it.bad.values().sum();
+                self.bad(instance, &it.group_id, bad);
+            }
+            // A sample only shows what a summary accounts for.
+            Entry::BadMessage(it) if !it.sample => {
+                let range = Range::one(it.partition, it.offset, it.run.zip(it.pseq));
+                self.receive(instance, &it.group_id, &it.topic, &range);
+                self.bad(instance, &it.group_id, 1);
+            }
+            Entry::Stopped(it) => {
+                self.stopped.insert(instance.to_owned(), it.count);
+            }
+            Entry::BadMessage(_) | Entry::Other => {}
+        }
+    }
+
+    fn run(&mut self, run: RunId, instance: &str) -> &mut Run {
+        let run = self.runs.entry(run).or_default();
+        run.instances.insert(instance.to_owned());
+        run
+    }
+
+    fn acknowledge(&mut self, instance: &str, run: RunId, topic: &str, range: &Range) {
+        let [first, last] = range.offset;
+        if first > last {
+            return;
+        }
+        self.run(run, instance);
+        let offsets = self.acknowledged.entry((topic.to_owned(), range.partition)).or_default();
+        if let Some(it) = self.runs.get_mut(&run) {
+            it.acknowledge(run, topic, range, |offset| !offsets.contains(&offset));
+        }
+        offsets.insert(first..=last);
+    }
+
+    fn receive(&mut self, instance: &str, group: &str, topic: &str, range: &Range) {
+        if range.offset[0] <= range.offset[1] {
+            self.groups.entry(group.to_owned()).or_default().receive(instance, topic, range);
+        }
+    }
+
+    fn bad(&mut self, instance: &str, group: &str, count: u64) {
+        let group = self.groups.entry(group.to_owned()).or_default();
+        group.replicas.entry(instance.to_owned()).or_default().bad += count;
+    }
+
+    /// How many acknowledged messages `group` has not yet received, neither they nor a later one of their partition.
+    #[must_use]
+    pub fn in_flight(&self, group: &str) -> u64 {
+        let empty = Group::default();
+        let group = self.groups.get(group).unwrap_or(&empty);
+        self.acknowledged.iter().map(|(place, offsets)| in_flight(offsets, group.offsets.get(place))).sum()
+    }
+
+    /// The next offset that `group` has not received of each partition, where it received any.
+    pub fn next_offsets(&self, group: &str) -> impl Iterator<Item = (i32, i64)> {
+        let offsets = self.groups.get(group).into_iter().flat_map(|group| &group.offsets);
+        offsets.filter_map(|((_, partition), set)| Some((*partition, set.last()?.end() + 1)))
+    }
+
+    /// What it all comes to.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        let mut doubts = Vec::new();
+        if self.runs.is_empty() {
+            doubts.push("there are no lines of a producer".to_owned());
+        }
+        if self.groups.is_empty() {
+            doubts.push("there are no lines of a consumer".to_owned());
+        }
+        for instance in self.heard.difference(&self.started) {
+            doubts.push(format!("instance {instance} has no line `service starting`: its first lines are missing"));
+        }
+        let runs = self.runs.iter().map(|(id, run)| report_run(*id, run, &mut doubts)).collect();
+        let groups = self.groups.iter().map(|(id, group)| self.report_group(id, group, &mut doubts)).collect();
+        Report { runs, groups, doubts, lines: crate::Lines::default() }
+    }
+
+    fn report_group(&self, id: &str, group: &Group, doubts: &mut Vec<String>) -> GroupReport {
+        let mut missing = Offenders::default();
+        let mut flying = 0;
+        for ((topic, partition), acknowledged) in &self.acknowledged {
+            let received = group.offsets.get(&(topic.clone(), *partition));
+            flying += in_flight(acknowledged, received);
+            for (first, last) in missing_in(acknowledged, received) {
+                missing.push(first, last, |offset| Offender::at(Class::Missing, topic, *partition, offset));
+            }
+        }
+        if flying > 0 {
+            doubts.push(format!("group {id}: {flying} acknowledged messages are still in flight"));
+        }
+
+        let (mut phantom, mut unknown) = (Offenders::default(), 0);
+        for ((run, place), received) in &group.pseq {
+            let Some(account) = self.runs.get(run) else {
+                doubts.push(format!("group {id} received messages of run {run}, of which no producer's line is here"));
+                continue;
+            };
+            let judgement = account.judge(place, received);
+            unknown += judgement.unknown;
+            for (first, last) in judgement.phantom {
+                phantom.push(first, last, |pseq| {
+                    Offender::keyed(Class::Phantom, &place.0, place.1, *run, pseq.unsigned_abs())
+                });
+            }
+            if judgement.unexplained > 0 {
+                let count = judgement.unexplained;
+                doubts.push(format!("run {run} was closed, but its lines leave out {count} messages that were received"));
+            }
+        }
+        for (instance, replica) in &group.replicas {
+            match self.stopped.get(instance) {
+                Some(count) if *count != replica.received => doubts.push(format!(
+                    "replica {instance} says it processed {count} messages, its lines show {}",
+                    replica.received
+                )),
+                _ => {}
+            }
+        }
+        let offenders = [missing, group.repeated.clone(), group.produced_twice.clone(), phantom];
+        GroupReport {
+            group_id: id.to_owned(),
+            replicas: group.replicas.clone(),
+            received: group.replicas.values().map(|replica| replica.received).sum(),
+            distinct: group.offsets.values().map(count_of).sum(),
+            bad: group.replicas.values().map(|replica| replica.bad).sum(),
+            foreign: group.foreign,
+            unknown,
+            in_flight: flying,
+            offenders,
+        }
+    }
+}
+
+fn report_run(id: RunId, run: &Run, doubts: &mut Vec<String>) -> RunReport {
+    let accounted = run.acknowledged + run.rejected + run.unknown;
+    if let Some(closed) = &run.closed {
+        let said = (closed.acknowledged, closed.rejected, closed.unknown);
+        let shown = (run.acknowledged, run.rejected, run.unknown);
+        if said != shown {
+            doubts.push(format!(
+                "run {id} was closed with {said:?} acknowledged, rejected and unknown, its lines show {shown:?}"
+            ));
+        }
+    }
+    RunReport {
+        run: id,
+        instances: run.instances.clone(),
+        sent: run.closed.as_ref().map_or(accounted, |closed| closed.accepted),
+        acknowledged: run.acknowledged,
+        rejected: run.rejected,
+        unknown: run.unknown,
+        is_closed: run.closed.is_some(),
+        produced_twice: run.produced_twice.clone(),
+    }
+}
+
+fn count_of(set: &RangeInclusiveSet<i64>) -> u64 {
+    set.iter().map(|range| range.start().abs_diff(*range.end()) + 1).sum()
+}
+
+/// Acknowledged above the last received offset.
+fn in_flight(acknowledged: &RangeInclusiveSet<i64>, received: Option<&RangeInclusiveSet<i64>>) -> u64 {
+    let last = received.and_then(RangeInclusiveSet::last).map_or(-1, |range| *range.end());
+    overlaps(acknowledged, last + 1, i64::MAX).iter().map(|(first, last)| first.abs_diff(*last) + 1).sum()
+}
+
+/// Acknowledged, below the last received offset, and not received.
+fn missing_in(
+    acknowledged: &RangeInclusiveSet<i64>,
+    received: Option<&RangeInclusiveSet<i64>>,
+) -> Vec<(i64, i64)> {
+    let Some(received) = received else { return Vec::new() };
+    let Some(last) = received.last().map(|range| *range.end()) else { return Vec::new() };
+    acknowledged
+        .iter()
+        .filter(|range| *range.start() <= last)
+        .flat_map(|range| received.gaps(&(*range.start()..=last.min(*range.end()))).collect::<Vec<_>>())
+        .map(|gap| (*gap.start(), *gap.end()))
+        .collect()
+}
