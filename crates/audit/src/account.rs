@@ -21,6 +21,8 @@ pub struct Account {
     /// Acknowledged offsets.
     acknowledged: BTreeMap<Place, RangeInclusiveSet<i64>>,
     groups: BTreeMap<String, Group>,
+    /// Gone from the broker before the group came to them.
+    forgotten: BTreeMap<Place, RangeInclusiveSet<i64>>,
     /// What each replica that stopped by itself says it processed.
     stopped: BTreeMap<String, u64>,
 }
@@ -115,6 +117,14 @@ impl Account {
         offsets.filter_map(|((_, partition), set)| Some((*partition, set.last()?.end() + 1)))
     }
 
+    /// The broker no longer has these offsets, and the group had not received them when that was seen. Those that it did
+    /// not receive after all are not called missing: the evidence is gone, and that is said.
+    pub fn forgotten(&mut self, topic: &str, partition: i32, first: i64, last: i64) {
+        if first <= last {
+            self.forgotten.entry((topic.to_owned(), partition)).or_default().insert(first..=last);
+        }
+    }
+
     /// What it all comes to.
     #[must_use]
     pub fn report(&self) -> Report {
@@ -135,16 +145,27 @@ impl Account {
 
     fn report_group(&self, id: &str, group: &Group, doubts: &mut Vec<String>) -> GroupReport {
         let mut missing = Offenders::default();
-        let mut flying = 0;
+        let (mut flying, mut gone) = (0, 0);
+        let empty = RangeInclusiveSet::new();
         for ((topic, partition), acknowledged) in &self.acknowledged {
             let received = group.offsets.get(&(topic.clone(), *partition));
             flying += in_flight(acknowledged, received);
+            let forgotten = self.forgotten.get(&(topic.clone(), *partition)).unwrap_or(&empty);
             for (first, last) in missing_in(acknowledged, received) {
+                gone +=
+                    overlaps(forgotten, first, last).iter().map(|(first, last)| first.abs_diff(*last) + 1).sum::<u64>();
+            }
+            for (first, last) in missing_in(acknowledged, received).into_iter().flat_map(|gap| without(forgotten, gap))
+            {
                 missing.push(first, last, |offset| Offender::at(Class::Missing, topic, *partition, offset));
             }
         }
         if flying > 0 {
             doubts.push(format!("group {id}: {flying} acknowledged messages are still in flight"));
+        }
+
+        if gone > 0 {
+            doubts.push(format!("group {id}: the broker forgot {gone} messages before the group came to them"));
         }
 
         let (mut phantom, mut unknown) = (Offenders::default(), 0);
@@ -162,7 +183,8 @@ impl Account {
             }
             if judgement.unexplained > 0 {
                 let count = judgement.unexplained;
-                doubts.push(format!("run {run} was closed, but its lines leave out {count} messages that were received"));
+                doubts
+                    .push(format!("run {run} was closed, but its lines leave out {count} messages that were received"));
             }
         }
         for (instance, replica) in &group.replicas {
@@ -212,6 +234,11 @@ fn report_run(id: RunId, run: &Run, doubts: &mut Vec<String>) -> RunReport {
     }
 }
 
+/// The parts of a gap that are not in `set`.
+fn without(set: &RangeInclusiveSet<i64>, (first, last): (i64, i64)) -> Vec<(i64, i64)> {
+    set.gaps(&(first..=last)).map(|gap| (*gap.start(), *gap.end())).collect()
+}
+
 fn count_of(set: &RangeInclusiveSet<i64>) -> u64 {
     set.iter().map(|range| range.start().abs_diff(*range.end()) + 1).sum()
 }
@@ -223,10 +250,7 @@ fn in_flight(acknowledged: &RangeInclusiveSet<i64>, received: Option<&RangeInclu
 }
 
 /// Acknowledged, below the last received offset, and not received.
-fn missing_in(
-    acknowledged: &RangeInclusiveSet<i64>,
-    received: Option<&RangeInclusiveSet<i64>>,
-) -> Vec<(i64, i64)> {
+fn missing_in(acknowledged: &RangeInclusiveSet<i64>, received: Option<&RangeInclusiveSet<i64>>) -> Vec<(i64, i64)> {
     let Some(received) = received else { return Vec::new() };
     let Some(last) = received.last().map(|range| *range.end()) else { return Vec::new() };
     acknowledged

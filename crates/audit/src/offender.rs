@@ -84,7 +84,11 @@ impl Offender {
         }
         for range in ranges.iter().filter(|range| range.partition == self.partition) {
             if self.is_in(range) {
-                self.by.insert(line.instance.clone());
+                // Who received it, is what a repeat asks for; who wrote it, is what a gap asks for.
+                let is_received = matches!(line.entry, Entry::Received(_) | Entry::ReceivedSummary(_) | Entry::BadMessage(_));
+                if is_received != (self.class == Class::Missing) {
+                    self.by.insert(line.instance.clone());
+                }
                 self.num = self.num.or(num);
                 if let (Some(offset), Some(run), Some([first, _])) = (self.offset, range.run, range.pseq) {
                     self.key.get_or_insert((run, first + offset.abs_diff(range.offset[0])));

@@ -119,10 +119,7 @@ impl Report {
     #[must_use]
     pub fn verdict(&self, max_repeats: u64) -> Verdict {
         let is_violated = |group: &GroupReport| {
-            group.missing() > 0
-                || group.repeated() > max_repeats
-                || group.produced_twice() > 0
-                || group.phantom() > 0
+            group.missing() > 0 || group.repeated() > max_repeats || group.produced_twice() > 0 || group.phantom() > 0
         };
         if self.groups.iter().any(is_violated) || self.runs.iter().any(|run| run.produced_twice.count > 0) {
             Verdict::Violated
@@ -172,7 +169,10 @@ impl fmt::Display for Report {
                 writeln!(f, "  replica {instance}  received {received}  repeated {repeated}  bad {bad}")?;
             }
             let GroupReport { received, distinct, bad, foreign, unknown, in_flight, .. } = group;
-            writeln!(f, "  in sum  received {received}  different {distinct}  bad {bad}  foreign {foreign}  unknown {unknown}")?;
+            writeln!(
+                f,
+                "  in sum  received {received}  different {distinct}  bad {bad}  foreign {foreign}  unknown {unknown}"
+            )?;
             writeln!(
                 f,
                 "  missing {}  repeated {}  produced twice {}  phantom {}  in flight {in_flight}",

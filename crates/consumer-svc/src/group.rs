@@ -92,7 +92,7 @@ impl ConsumerContext for Group {
                 let is_lost = consumer.assignment_lost();
                 let partitions = partitions_of(list);
                 let mut state = self.state();
-                state.positions.revoke(&partitions, is_lost);
+                state.positions.revoke(&partitions);
                 let owned = state.positions.owned();
                 drop(state);
                 if is_lost {

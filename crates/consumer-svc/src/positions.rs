@@ -31,13 +31,13 @@ impl Position {
 pub(crate) struct Positions {
     topic: String,
     owned: BTreeMap<i32, Position>,
-    /// Taken away without a chance to commit; kept until the group works again.
-    lost: BTreeMap<i32, Position>,
+    /// Given back, or taken away: kept until the commit that goes with it has succeeded, or the group has gone on.
+    former: BTreeMap<i32, Position>,
 }
 
 impl Positions {
     pub(crate) fn new(topic: &str) -> Self {
-        Self { topic: topic.to_owned(), owned: BTreeMap::new(), lost: BTreeMap::new() }
+        Self { topic: topic.to_owned(), owned: BTreeMap::new(), former: BTreeMap::new() }
     }
 
     /// The partitions that this replica owns, in order.
@@ -46,18 +46,13 @@ impl Positions {
     }
 
     pub(crate) fn assign(&mut self, partitions: &[i32]) {
-        self.lost.clear();
+        self.former.clear();
         self.owned.extend(partitions.iter().map(|partition| (*partition, Position::default())));
     }
 
-    pub(crate) fn revoke(&mut self, partitions: &[i32], is_lost: bool) {
-        for partition in partitions {
-            if let Some(position) = self.owned.remove(partition)
-                && is_lost
-            {
-                self.lost.insert(*partition, position);
-            }
-        }
+    pub(crate) fn revoke(&mut self, partitions: &[i32]) {
+        let owned = &mut self.owned;
+        self.former.extend(partitions.iter().filter_map(|partition| owned.remove_entry(partition)));
     }
 
     /// Everything below these offsets is accounted for: librdkafka may commit them.
@@ -85,7 +80,7 @@ impl Positions {
         for element in list.elements() {
             match (element.error(), &cause, element.offset()) {
                 (Ok(()), None, Offset::Offset(offset)) => {
-                    for positions in [&mut self.owned, &mut self.lost] {
+                    for positions in [&mut self.owned, &mut self.former] {
                         if let Some(position) = positions.get_mut(&element.partition()) {
                             position.committed = position.committed.max(Some(offset));
                         }
@@ -106,7 +101,7 @@ impl Positions {
 
     /// What was processed and is not known to be committed.
     pub(crate) fn not_committed(&self) -> Vec<NextOffset> {
-        self.lost
+        self.former
             .iter()
             .chain(&self.owned)
             .filter_map(|(partition, position)| {

@@ -4,13 +4,13 @@
 pub const EXCERPT_MAX_BYTES: usize = 200;
 
 /// The beginning of `bytes` on one line of printable ASCII: everything else, ESC and newlines first of all, is escaped
-/// as in a Rust byte string. Cut after [`EXCERPT_MAX_BYTES`] bytes of the original, with `…` where something is missing.
+/// as in a Rust byte string. Cut after [`EXCERPT_MAX_BYTES`] bytes of the original, with `...` where something is missing.
 #[must_use]
 pub fn excerpt(bytes: &[u8]) -> String {
     let shown = &bytes[..bytes.len().min(EXCERPT_MAX_BYTES)];
     let mut text = shown.escape_ascii().to_string().replace("\\\"", "\"").replace("\\'", "'");
     if shown.len() < bytes.len() {
-        text.push('…');
+        text.push_str("...");
     }
     text
 }
@@ -28,6 +28,6 @@ mod tests {
     #[test]
     fn a_long_text_is_cut() {
         assert_eq!(excerpt(&[b'a'; EXCERPT_MAX_BYTES]).len(), EXCERPT_MAX_BYTES);
-        assert!(excerpt(&[b'a'; EXCERPT_MAX_BYTES + 1]).ends_with("a…"));
+        assert!(excerpt(&[b'a'; EXCERPT_MAX_BYTES + 1]).ends_with("a..."));
     }
 }

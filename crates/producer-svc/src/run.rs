@@ -58,7 +58,13 @@ pub(crate) fn run(
     if let Some(error) = books.take_write_error() {
         failure.get_or_insert(Failure::Journal(error));
     }
-    Ending { failure, count: books.accepted(), not_delivered: books.not_delivered(), not_committed: Vec::new() }
+    let (count, not_delivered) = (books.accepted(), books.not_delivered());
+    drop(books);
+    if not_delivered > 0 {
+        // Dropping it would wait for threads that wait for the broker. Everything it had was purged and told.
+        std::mem::forget(sender);
+    }
+    Ending { failure, count, not_delivered, not_committed: Vec::new() }
 }
 
 struct Sender {
@@ -189,7 +195,7 @@ impl Sender {
     /// Waits for every outcome under the deadline, and makes those known that did not come.
     fn finish(&self, deadline: Duration) {
         let outstanding = || self.producer.context().books().outstanding();
-        self.poll_while(deadline, || outstanding() > 0);
+        self.poll_while(deadline.saturating_sub(PURGE), || outstanding() > 0);
         let left = outstanding();
         if left > 0 {
             warn!(outstanding = left, "deadline passed, giving up what is not acknowledged");

@@ -1,1 +1,9 @@
-//! x
+//! Helpers of the tests: an embedded broker, the real services as processes, and what their log lines say.
+//!
+//! Every wait is for a condition, under a deadline, and panics with what it has seen when the deadline passes.
+
+mod broker;
+mod process;
+
+pub use broker::{Broker, BrokerProcess, topic};
+pub use process::{Process, binary, consumer, producer, report};

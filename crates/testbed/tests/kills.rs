@@ -1,0 +1,102 @@
+//! Replicas that leave and replicas that are killed, under load.
+
+use std::time::{Duration, Instant};
+
+use audit::Verdict;
+use journal::{Entry, Range};
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::message::Message as _;
+use testbed::{Broker, Process, consumer, producer, report};
+
+const RATE: u64 = 200;
+/// Processed since the last commit, which is due each second; a commit takes its time on a busy machine.
+const REPEATS_AFTER_A_KILL: u64 = 2 * RATE;
+
+fn start_three(broker: &Broker, messages: u64) -> (Process, Vec<Process>) {
+    let short_session = [("KAFKA_SESSION_TIMEOUT_MS", "6000")];
+    let replicas: Vec<Process> = (0..3).map(|_| consumer(&broker.variables(), "g", &short_session)).collect();
+    let (rate, messages) = (RATE.to_string(), messages.to_string());
+    let load = [("PRODUCER_RATE_PER_SEC", rate.as_str()), ("PRODUCER_MAX_MESSAGES", messages.as_str())];
+    let producer = producer(&broker.variables(), &load);
+    replicas.iter().for_each(|it| it.wait_until("messages", |it| it.received_count() > RATE / 4));
+    (producer, replicas)
+}
+
+#[test]
+fn a_replica_that_leaves_in_good_order_repeats_and_loses_nothing() {
+    let broker = Broker::start(10);
+    let (mut producer, mut replicas) = start_three(&broker, 2000);
+    assert_eq!(replicas[0].stop().0, Some(0));
+    assert_eq!(producer.wait().code(), Some(0));
+    broker.wait_for_commits("g", 10, 2000);
+    replicas[1..].iter_mut().for_each(|replica| assert_eq!(replica.stop().0, Some(0)));
+    let report = report(replicas.iter().chain([&producer]));
+    assert_eq!(report.verdict(0), Verdict::Proven, "{report}");
+}
+
+#[test]
+fn a_killed_replica_loses_nothing_and_repeats_no_more_than_was_not_committed() {
+    let broker = Broker::start(10);
+    let (mut producer, mut replicas) = start_three(&broker, 4000);
+    replicas[0].kill();
+    assert_eq!(producer.wait().code(), Some(0));
+    broker.wait_for_commits("g", 10, 4000);
+    replicas[1..].iter_mut().for_each(|replica| assert_eq!(replica.stop().0, Some(0)));
+    let report = report(replicas.iter().chain([&producer]));
+    assert_eq!(report.verdict(REPEATS_AFTER_A_KILL), Verdict::Proven, "{report}");
+}
+
+/// Negative control: a replica that commits before it accounts, and dies in between, loses messages, and is found out.
+#[test]
+fn a_replica_that_commits_first_is_found_to_lose() {
+    let broker = Broker::start(1);
+    let mut producer =
+        producer(&broker.variables(), &[("PRODUCER_RATE_PER_SEC", "500"), ("PRODUCER_MAX_MESSAGES", "100")]);
+    assert_eq!(producer.wait().code(), Some(0));
+
+    let mut config = broker.client_config();
+    config.set("group.id", "g").set("auto.offset.reset", "earliest").set("auto.commit.interval.ms", "100");
+    config.set("partition.assignment.strategy", "cooperative-sticky").set("session.timeout.ms", "6000");
+    let careless: BaseConsumer = config.create().unwrap();
+    careless.subscribe(&[&broker.topic]).unwrap();
+    let mut accounted = Vec::new();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let mut taken = 0;
+    while taken < 50 {
+        assert!(Instant::now() < deadline, "no message in time");
+        if let Some(Ok(message)) = careless.poll(Duration::from_millis(100)) {
+            taken += 1;
+            accounted.extend((taken <= 40).then_some(message.offset()));
+        }
+    }
+    drop(careless); // commits all fifty
+
+    let mut careful = consumer(&broker.variables(), "g", &[]);
+    careful.wait_until("the rest", |it| it.received_count() >= 50);
+    careful.stop();
+    let mut account = audit::Account::default();
+    for line in producer.lines().iter().chain(&careful.lines()) {
+        account.add(line);
+        if let Entry::Starting(starting) = &line.entry
+            && starting.group_id.is_some()
+        {
+            let mut lines = [line.clone(), line.clone()];
+            lines[1].entry = Entry::ReceivedSummary(journal::ReceivedSummary {
+                count: 40,
+                rate_per_sec: 0.0,
+                latency_ms: journal::Millis::default(),
+                bad: [].into(),
+                topic: broker.topic.clone(),
+                group_id: "g".into(),
+                ranges: accounted.iter().map(|offset| Range::one(0, *offset, None)).collect(),
+            });
+            for line in &mut lines {
+                line.instance = "careless".into();
+                account.add(line);
+            }
+        }
+    }
+    let report = account.report();
+    assert_eq!(report.verdict(u64::MAX), Verdict::Violated);
+    assert_eq!(report.groups[0].missing(), 10, "{report}");
+}
