@@ -16,6 +16,8 @@ pub(crate) const GROUP: &str = "sandbox";
 pub(crate) struct Evidence {
     account: Account,
     file: NamedTempFile,
+    /// The next offset of each partition at the last look.
+    stood: BTreeMap<i32, i64>,
     /// How far the group has committed each partition.
     committed: BTreeMap<i32, i64>,
     /// Names of the instances.
@@ -25,7 +27,7 @@ pub(crate) struct Evidence {
 impl Evidence {
     pub(crate) fn new() -> Result<Self> {
         let file = NamedTempFile::with_suffix(".jsonl").context("could not create the file for the evidence")?;
-        Ok(Self { account: Account::default(), file, committed: BTreeMap::new(), names: BTreeMap::new() })
+        Ok(Self { account: Account::default(), file, stood: BTreeMap::new(), committed: BTreeMap::new(), names: BTreeMap::new() })
     }
 
     pub(crate) fn add(&mut self, name: &str, text: &str) -> Result<()> {
@@ -42,8 +44,10 @@ impl Evidence {
     /// Takes note of how a partition looks from outside: what was forgotten, and how far the group has committed.
     pub(crate) fn see(&mut self, seen: &Seen) {
         let Seen { partition, begin, committed } = *seen;
+        // The group may have jumped over what was forgotten since the last look, so it counts where it stood then.
         let next = self.account.next_offsets(GROUP).find(|(of, _)| *of == partition).map_or(0, |(_, next)| next);
-        self.account.forgotten(TOPIC, partition, next, begin - 1);
+        let stood = self.stood.insert(partition, next).unwrap_or(0);
+        self.account.forgotten(TOPIC, partition, stood, begin - 1);
         self.committed.insert(partition, committed);
     }
 
