@@ -85,7 +85,8 @@ impl Offender {
         for range in ranges.iter().filter(|range| range.partition == self.partition) {
             if self.is_in(range) {
                 // Who received it, is what a repeat asks for; who wrote it, is what a gap asks for.
-                let is_received = matches!(line.entry, Entry::Received(_) | Entry::ReceivedSummary(_) | Entry::BadMessage(_));
+                let is_received =
+                    matches!(line.entry, Entry::Received(_) | Entry::ReceivedSummary(_) | Entry::BadMessage(_));
                 if is_received != (self.class == Class::Missing) {
                     self.by.insert(line.instance.clone());
                 }

@@ -15,7 +15,12 @@ impl Evidence {
     fn new() -> Self {
         let run = RunId::new();
         let mut it = Self { run, lines: Vec::new() };
-        it.line("p", &format!(r#""message":"service starting","service":"producer-svc","version":"1","topic":"t","run":"{run}""#));
+        it.line(
+            "p",
+            &format!(
+                r#""message":"service starting","service":"producer-svc","version":"1","topic":"t","run":"{run}""#
+            ),
+        );
         for replica in ["a", "b"] {
             it.line(replica, &format!(r#""message":"service starting","service":"consumer-svc","version":"1",{G}"#));
         }
@@ -63,7 +68,7 @@ impl Evidence {
         let read = |lines: &[String]| {
             let mut account = Account::default();
             let mut counts = audit::Lines::default();
-            each_line(lines.join("\n").as_bytes(), &mut counts, |line| account.add(line)).unwrap();
+            each_line(lines.join("\n").as_bytes(), &mut counts, |line| account.add(line)).expect("text can be read");
             assert_eq!(counts.read, lines.len() as u64, "{lines:#?}");
             account.report()
         };
@@ -115,7 +120,12 @@ fn one_message_at_two_offsets_was_produced_twice() {
 
 #[test]
 fn a_rejected_number_that_was_received_is_a_phantom_and_an_unknown_one_is_not() {
-    let evidence = || Evidence::new().acknowledged([0, 7], [1, 8]).not_delivered("rejected", [9, 9]).not_delivered("unknown", [10, 10]);
+    let evidence = || {
+        Evidence::new()
+            .acknowledged([0, 7], [1, 8])
+            .not_delivered("rejected", [9, 9])
+            .not_delivered("unknown", [10, 10])
+    };
     let report = evidence().closed(8, 1, 1, 10).received("a", [0, 7], [1, 8]).report();
     assert_eq!(report.verdict(0), Verdict::Proven, "neither is owed: {report}");
     let report = evidence().closed(8, 1, 1, 10).received("a", [0, 7], [1, 8]).received("a", [8, 8], [10, 10]).report();
@@ -155,7 +165,8 @@ fn books_that_do_not_fit_are_no_proof() {
 
 #[test]
 fn what_the_broker_forgot_before_it_was_read_is_no_violation_and_no_proof() {
-    let evidence = Evidence::new().acknowledged([0, 99], [1, 100]).closed(100, 0, 0, 100).received("a", [40, 99], [41, 100]);
+    let evidence =
+        Evidence::new().acknowledged([0, 99], [1, 100]).closed(100, 0, 0, 100).received("a", [40, 99], [41, 100]);
     let mut account = Account::default();
     each_line(evidence.lines.join("\n").as_bytes(), &mut audit::Lines::default(), |line| account.add(line)).unwrap();
     assert_eq!(account.report().verdict(0), Verdict::Violated);

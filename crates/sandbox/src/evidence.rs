@@ -27,7 +27,13 @@ pub(crate) struct Evidence {
 impl Evidence {
     pub(crate) fn new() -> Result<Self> {
         let file = NamedTempFile::with_suffix(".jsonl").context("could not create the file for the evidence")?;
-        Ok(Self { account: Account::default(), file, stood: BTreeMap::new(), committed: BTreeMap::new(), names: BTreeMap::new() })
+        Ok(Self {
+            account: Account::default(),
+            file,
+            stood: BTreeMap::new(),
+            committed: BTreeMap::new(),
+            names: BTreeMap::new(),
+        })
     }
 
     pub(crate) fn add(&mut self, name: &str, text: &str) -> Result<()> {
@@ -53,7 +59,8 @@ impl Evidence {
 
     /// Whether the group has received everything that was acknowledged, and committed everything that it received.
     pub(crate) fn is_caught_up(&self) -> bool {
-        let is_committed = |(partition, next)| self.committed.get(&partition).is_some_and(|committed| *committed >= next);
+        let is_committed =
+            |(partition, next)| self.committed.get(&partition).is_some_and(|committed| *committed >= next);
         self.account.in_flight(GROUP) == 0 && self.account.next_offsets(GROUP).all(is_committed)
     }
 

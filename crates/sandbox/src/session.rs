@@ -223,7 +223,8 @@ impl Session {
         self.screen.print(&self.evidence.named(&report.to_string()));
         self.mishaps.iter().for_each(|mishap| self.screen.print(mishap));
         if permitted > 0 {
-            self.screen.print(&format!("after a kill, up to {permitted} repeats are permitted: what was not yet committed"));
+            self.screen
+                .print(&format!("after a kill, up to {permitted} repeats are permitted: what was not yet committed"));
         }
         self.screen.say(&format!("verdict: {verdict}"));
         if verdict != Verdict::Proven {

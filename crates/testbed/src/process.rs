@@ -123,7 +123,10 @@ impl Process {
     /// Numbers of the messages that it received one by one, in order.
     pub fn received(&self) -> Vec<u64> {
         let lines = self.lines();
-        lines.iter().filter_map(|line| if let Entry::Received(it) = &line.entry { Some(it.num) } else { None }).collect()
+        lines
+            .iter()
+            .filter_map(|line| if let Entry::Received(it) = &line.entry { Some(it.num) } else { None })
+            .collect()
     }
 
     /// How many messages it accounted for, one by one or in summaries.

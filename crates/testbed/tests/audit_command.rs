@@ -16,7 +16,9 @@ fn log_of_a_run(detail: &str) -> Log {
     let broker = Broker::start(4);
     let detail = [("LOG_MESSAGES", detail)];
     let mut replicas = [consumer(&broker.variables(), "g", &detail), consumer(&broker.variables(), "g", &detail)];
-    replicas.iter().for_each(|it| it.wait_until("an assignment", |it| it.owned().is_some_and(|owned| owned.len() == 2)));
+    replicas
+        .iter()
+        .for_each(|it| it.wait_until("an assignment", |it| it.owned().is_some_and(|owned| owned.len() == 2)));
     let mut variables = broker.variables();
     variables.extend([("PRODUCER_RATE_PER_SEC".into(), "50".into()), ("PRODUCER_MAX_MESSAGES".into(), "100".into())]);
     let mut producer = producer(&variables, &detail);
@@ -84,7 +86,11 @@ fn a_real_log_is_proven_and_each_thing_done_to_it_is_found() {
         assert_eq!(audit(&[], &without(&whole, |_, line| line == start)).0, Some(3), "without a start line");
     }
     let acknowledgement = producer.lines().find(|line| is(line, "message delivered")).unwrap();
-    assert_eq!(audit(&[], &without(&whole, |_, line| line == acknowledgement)).0, Some(3), "without an acknowledgement");
+    assert_eq!(
+        audit(&[], &without(&whole, |_, line| line == acknowledgement)).0,
+        Some(3),
+        "without an acknowledgement"
+    );
 
     // The last messages of the replicas are not there: nothing is wrong, but it is not over.
     let last: Vec<&str> = other.lines().rev().filter(|line| is(line, "message received")).take(1).collect();

@@ -62,7 +62,12 @@ fn a_summary_counts_bad_messages_and_holds_their_offsets() {
     replica.wait_until("all", |it| it.received_count() == all);
     assert_eq!(replica.stop().0, Some(0));
     let summaries = replica.with_message("messages received");
-    let bad: u64 = summaries.iter().filter_map(|it| it["bad"].as_object()).flat_map(|it| it.values()).filter_map(Value::as_u64).sum();
+    let bad: u64 = summaries
+        .iter()
+        .filter_map(|it| it["bad"].as_object())
+        .flat_map(|it| it.values())
+        .filter_map(Value::as_u64)
+        .sum();
     assert_eq!(bad, all - 1);
     assert_eq!(summaries.last().unwrap()["ranges"][0]["offset"][1], all - 1);
 }
@@ -70,7 +75,8 @@ fn a_summary_counts_bad_messages_and_holds_their_offsets() {
 #[test]
 fn what_could_not_be_written_to_the_log_is_left_to_the_next_replica() {
     let broker = Broker::start(1);
-    let mut producer = producer(&broker.variables(), &[("PRODUCER_RATE_PER_SEC", "500"), ("PRODUCER_MAX_MESSAGES", "50")]);
+    let mut producer =
+        producer(&broker.variables(), &[("PRODUCER_RATE_PER_SEC", "500"), ("PRODUCER_MAX_MESSAGES", "50")]);
     assert_eq!(producer.wait().code(), Some(0));
     let mut variables = broker.variables();
     variables.push(("KAFKA_GROUP_ID".into(), "g".into()));

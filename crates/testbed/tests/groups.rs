@@ -10,7 +10,8 @@ use testbed::{Broker, Process, consumer, producer, report};
 const SILENCE: Duration = Duration::from_secs(3);
 
 fn send_hundred(broker: &Broker) -> Process {
-    let mut producer = producer(&broker.variables(), &[("PRODUCER_RATE_PER_SEC", "200"), ("PRODUCER_MAX_MESSAGES", "100")]);
+    let mut producer =
+        producer(&broker.variables(), &[("PRODUCER_RATE_PER_SEC", "200"), ("PRODUCER_MAX_MESSAGES", "100")]);
     assert_eq!(producer.wait().code(), Some(0), "{}", producer.text());
     producer
 }

@@ -13,13 +13,13 @@ struct Silent(TcpListener);
 
 impl Silent {
     fn new() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.set_nonblocking(true).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+        listener.set_nonblocking(true).expect("a listener");
         Self(listener)
     }
 
     fn variables(&self) -> Vec<(String, String)> {
-        let address = self.0.local_addr().unwrap().to_string();
+        let address = self.0.local_addr().expect("a listener").to_string();
         vec![("KAFKA_BOOTSTRAP_SERVERS".into(), address), ("KAFKA_TOPIC".into(), "t".into())]
     }
 
@@ -45,7 +45,9 @@ fn wrong_settings_end_with_64_all_told_and_nothing_contacted() {
     ] {
         assert_eq!(service.wait().code(), Some(64));
         let text = service.text();
-        for variable in [own, "KAFKA_SASL_USERNAME", "KAFKA_PROP_ENABLE_IDEMPOTENCE", "KAFKA_PROP_QUEUED_MIN_MESSAGES", "RUST_LOG"] {
+        for variable in
+            [own, "KAFKA_SASL_USERNAME", "KAFKA_PROP_ENABLE_IDEMPOTENCE", "KAFKA_PROP_QUEUED_MIN_MESSAGES", "RUST_LOG"]
+        {
             assert!(text.contains(variable), "{variable}: {text}");
         }
         assert!(!text.contains(CANARY));
@@ -90,7 +92,11 @@ fn an_unreachable_broker_is_waited_for_and_told_with_the_next_step() {
         let line = &service.with_message("broker unreachable")[0];
         assert!(line["bootstrap_servers"].as_str().unwrap().contains(&port.to_string()));
         assert!(line["next_step"].is_string() && line["error"].is_string());
-        assert!(service.stays(Duration::from_secs(5), |it| it.with_message("broker unreachable").len() == 1), "once in 10 s: {}", service.text());
+        assert!(
+            service.stays(Duration::from_secs(5), |it| it.with_message("broker unreachable").len() == 1),
+            "once in 10 s: {}",
+            service.text()
+        );
         assert_eq!(service.stop().0, Some(0), "it was stopped before it had anything to do");
     }
 }

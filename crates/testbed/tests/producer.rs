@@ -14,19 +14,21 @@ use testbed::{Broker, BrokerProcess, Process, producer};
 /// Everything in the topic.
 fn read_all(broker: &Broker, partitions: i32) -> Vec<OwnedMessage> {
     let mut config = broker.client_config();
-    let reader: BaseConsumer = config.set("group.id", "reader").set("enable.auto.commit", "false").create().unwrap();
+    let reader: BaseConsumer =
+        config.set("group.id", "reader").set("enable.auto.commit", "false").create().expect("the broker answers");
     let mut list = TopicPartitionList::new();
     let mut expected = 0;
     for partition in 0..partitions {
-        list.add_partition_offset(&broker.topic, partition, rdkafka::Offset::Beginning).unwrap();
-        expected += reader.fetch_watermarks(&broker.topic, partition, Duration::from_secs(10)).unwrap().1;
+        list.add_partition_offset(&broker.topic, partition, rdkafka::Offset::Beginning).expect("the broker answers");
+        expected +=
+            reader.fetch_watermarks(&broker.topic, partition, Duration::from_secs(10)).expect("the broker answers").1;
     }
-    reader.assign(&list).unwrap();
+    reader.assign(&list).expect("the broker answers");
     let mut messages = Vec::new();
     let mut misses = 0;
     while (messages.len() as i64) < expected {
         match reader.poll(Duration::from_millis(100)) {
-            Some(message) => messages.push(message.unwrap().detach()),
+            Some(message) => messages.push(message.expect("the broker answers").detach()),
             None => misses += 1,
         }
         assert!(misses < 300, "{} of {expected} messages came", messages.len());
@@ -46,7 +48,8 @@ fn closed(producer: &Process) -> journal::RunClosed {
 fn messages_are_the_tutorials_with_a_key_that_counts() {
     let broker = Broker::start(3);
     let before = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as i64;
-    let mut producer = producer(&broker.variables(), &[("PRODUCER_RATE_PER_SEC", "100"), ("PRODUCER_MAX_MESSAGES", "10")]);
+    let mut producer =
+        producer(&broker.variables(), &[("PRODUCER_RATE_PER_SEC", "100"), ("PRODUCER_MAX_MESSAGES", "10")]);
     assert_eq!(producer.wait().code(), Some(0), "{}", producer.text());
     let mut messages = read_all(&broker, 3);
     messages.sort_by_key(|message| (message.offset(), message.partition()));
@@ -120,11 +123,8 @@ fn without_a_broker_it_ends_in_time_and_names_what_has_no_outcome() {
     let closed = closed(&producer);
     assert_eq!(closed.accepted, closed.acknowledged + closed.rejected + closed.unknown);
     assert!(closed.accepted > closed.acknowledged);
-    let named: u64 = producer
-        .lines()
-        .iter()
-        .map(|line| if let Entry::NotDelivered(it) = &line.entry { it.count } else { 0 })
-        .sum();
+    let named: u64 =
+        producer.lines().iter().map(|line| if let Entry::NotDelivered(it) = &line.entry { it.count } else { 0 }).sum();
     assert_eq!(named, closed.rejected + closed.unknown, "each is named");
 }
 
