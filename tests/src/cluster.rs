@@ -29,10 +29,12 @@ impl Cluster {
     pub fn with_topic(partitions: i32) -> Result<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let environment: HashMap<_, _> = std::env::vars_os().collect();
-        let get =
-            |name: &str| environment.get(std::ffi::OsStr::new(name)).and_then(|value| value.clone().into_string().ok());
-        let bootstrap_servers = get("E2E_BOOTSTRAP_SERVERS").context("E2E_BOOTSTRAP_SERVERS names no Kafka")?;
-        let account = get("E2E_SASL_USERNAME").zip(get("E2E_SASL_PASSWORD"));
+        let get = |name: &'static str| {
+            let value = environment.get(std::ffi::OsStr::new(name)).and_then(|value| value.to_str());
+            value.map(str::to_owned).with_context(|| format!("{name} is not set; see tests/README.md"))
+        };
+        let bootstrap_servers = get("E2E_BOOTSTRAP_SERVERS")?;
+        let account = (get("E2E_SASL_USERNAME")?, get("E2E_SASL_PASSWORD")?);
         let topic = format!("e2e-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let cluster = Self { bootstrap_servers, account, topic };
         cluster.create_topic(partitions)?;

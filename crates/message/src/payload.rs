@@ -79,7 +79,7 @@ impl<'a> Payload<'a> {
     /// Reads the value of a message.
     ///
     /// # Errors
-    /// The kind of what is wrong; the value itself is for [`crate::excerpt`].
+    /// The kind of what is wrong; the value itself is for [`crate::excerpt()`].
     pub fn decode(value: Option<&'a [u8]>) -> Result<Self, Bad> {
         let value = value.ok_or(Bad::Null)?;
         if value.len() > PAYLOAD_MAX_BYTES {

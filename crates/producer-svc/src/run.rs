@@ -88,12 +88,14 @@ enum Sent {
 impl Sender {
     /// Sends until there is nothing more to send.
     fn until_stopped(&mut self, shutdown: &CancellationToken) -> Result<(), Failure> {
-        // Asking for the topic first tells of a missing one at once, and spares half a second: librdkafka asks for its
-        // producer id again with each answer, and not before a timer without one.
+        // Asking for the topic first tells of a missing one at once.
         let client = self.producer.client();
         let Some(count) = self.access.wait_for_topic(client, || self.producer.poll(POLL), shutdown)? else {
             return Ok(());
         };
+        // Asking again spares half a second: librdkafka tries to get its producer id with each answer, which fails while
+        // its first connection is still being replaced, and otherwise waits for a timer.
+        self.access.probe(client);
         let mut partitions = Partitions::new(self.rate, count);
         let result = self.send_all(&mut partitions, shutdown);
         self.partitions = Some(partitions);

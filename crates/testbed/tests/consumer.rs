@@ -141,7 +141,7 @@ fn tells_what_is_not_committed(replica: &mut Process) {
     assert_eq!(code, Some(1), "{}", replica.text());
     assert!(took < DEAD_STOP, "{took:?}");
     let stopped = &replica.with_message("service stopped")[0];
-    let not_committed = stopped["not_committed"].as_array().unwrap();
+    let not_committed = stopped["not_committed"].as_array().expect("a list");
     assert!(!not_committed.is_empty(), "{stopped}");
     for next in not_committed {
         let at = |line: &Value| (line["partition"].as_i64(), line["offset"].as_i64().map(|offset| offset + 1));
