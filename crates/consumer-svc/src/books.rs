@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use journal::{BadMessage, Entry, Journal, Level, Range, Ranges, Received, ReceivedSummary};
 use kafka_config::LogMessages;
-use message::{Bad, Key, Payload, excerpt};
+use message::{Bad, Key, KeyReader, Payload, excerpt};
 use rdkafka::Timestamp;
 use rdkafka::message::Message;
 use service::{Detail, Latencies, SUMMARY_RANGES_MAX};
@@ -21,6 +21,7 @@ pub(crate) type Next = (i32, i64);
 /// The books of one replica.
 #[derive(Debug)]
 pub(crate) struct Books {
+    keys: KeyReader,
     journal: Arc<Journal>,
     topic: String,
     group_id: String,
@@ -36,6 +37,7 @@ pub(crate) struct Books {
 impl Books {
     pub(crate) fn new(journal: Arc<Journal>, topic: &str, group_id: &str, mode: LogMessages) -> Self {
         Self {
+            keys: KeyReader::default(),
             journal,
             topic: topic.to_owned(),
             group_id: group_id.to_owned(),
@@ -58,7 +60,7 @@ impl Books {
     /// # Errors
     /// The line could not be written: nothing is accounted for.
     pub(crate) fn enter(&mut self, message: &impl Message) -> io::Result<Vec<Next>> {
-        let key = message.key().and_then(Key::decode);
+        let key = message.key().and_then(|key| self.keys.read(key));
         let payload = Payload::decode(message.payload());
         let latency = latency(message.timestamp());
         if self.detail.wants_line() {

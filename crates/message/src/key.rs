@@ -86,25 +86,60 @@ pub struct Key {
     pub pseq: u64,
 }
 
-impl Key {
-    /// Writes the key's bytes over `buffer`.
-    pub fn encode(self, buffer: &mut Vec<u8>) {
-        buffer.clear();
-        // Writing to a Vec cannot fail.
-        write!(buffer, "{}-{}", self.run, self.pseq).unwrap_or_default();
+/// Writes the keys of one run.
+#[derive(Debug)]
+pub struct KeyWriter {
+    /// `<run>-`, and the last pseq behind it.
+    bytes: Vec<u8>,
+}
+
+/// Length of `<run>-`.
+const PREFIX_BYTES: usize = RUN_HEX_DIGITS + 1;
+
+impl KeyWriter {
+    /// For the keys of `run`.
+    #[must_use]
+    pub fn new(run: RunId) -> Self {
+        Self { bytes: format!("{run}-").into_bytes() }
     }
 
+    /// The bytes of the key with `pseq`.
+    pub fn write(&mut self, pseq: u64) -> &[u8] {
+        self.bytes.truncate(PREFIX_BYTES);
+        // Writing to a Vec cannot fail.
+        write!(self.bytes, "{pseq}").unwrap_or_default();
+        &self.bytes
+    }
+}
+
+/// Reads keys.
+///
+/// Neighbours are of the same run as a rule, so the last run is remembered as it is spelt: parsing it again for each
+/// message would cost as much as parsing the message's value.
+#[derive(Debug, Default)]
+pub struct KeyReader {
+    last: Option<([u8; PREFIX_BYTES], RunId)>,
+}
+
+impl KeyReader {
     /// Reads a key. `None` for a foreign one: a message of another producer, no error.
-    #[must_use]
-    pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let (run, rest) = bytes.split_at_checked(RUN_HEX_DIGITS)?;
-        let digits = rest.strip_prefix(b"-")?;
+    pub fn read(&mut self, bytes: &[u8]) -> Option<Key> {
+        let (prefix, digits) = bytes.split_first_chunk::<PREFIX_BYTES>()?;
+        let run = match self.last {
+            Some((last, run)) if last == *prefix => run,
+            _ => {
+                let (dash, run) = prefix.split_last()?;
+                let run = RunId::parse(run).filter(|_| *dash == b'-')?;
+                self.last = Some((*prefix, run));
+                run
+            }
+        };
         // One number has one spelling; `+1` and `01` are somebody else's.
         if !digits.first().is_some_and(|digit| (b'1'..=b'9').contains(digit)) {
             return None;
         }
         let pseq = std::str::from_utf8(digits).ok()?.parse().ok()?;
-        Some(Self { run: RunId::parse(run)?, pseq })
+        Some(Key { run, pseq })
     }
 }
 
@@ -116,17 +151,19 @@ mod tests {
 
     #[test]
     fn a_key_reads_back_as_it_was_written() {
-        let mut buffer = b"rubbish".to_vec();
-        for pseq in [1, 9, 10, u64::MAX] {
-            let key = Key { run: RunId::new(), pseq };
-            key.encode(&mut buffer);
-            assert_eq!(Key::decode(&buffer), Some(key));
+        let mut reader = KeyReader::default();
+        for run in [RunId::new(), RunId::new()] {
+            let mut writer = KeyWriter::new(run);
+            for pseq in [u64::MAX, 1, 9, 10] {
+                assert_eq!(reader.read(writer.write(pseq)), Some(Key { run, pseq }));
+            }
         }
     }
 
     #[test]
     fn a_key_of_another_form_is_foreign() {
-        assert!(Key::decode(format!("{RUN}-1").as_bytes()).is_some());
+        let mut reader = KeyReader::default();
+        assert!(reader.read(format!("{RUN}-1").as_bytes()).is_some());
         for foreign in [
             String::new(),
             "user-17".into(),
@@ -140,9 +177,9 @@ mod tests {
             format!("{}-1", RUN.to_uppercase()),
             format!("{RUN}-18446744073709551616"),
         ] {
-            assert_eq!(Key::decode(foreign.as_bytes()), None, "{foreign}");
+            assert_eq!(reader.read(foreign.as_bytes()), None, "{foreign}");
         }
-        assert_eq!(Key::decode(b"\xff\xfe"), None);
+        assert_eq!(reader.read(b"\xff\xfe"), None);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use journal::{
     RunClosed,
 };
 use kafka_config::LogMessages;
-use message::{Payload, RunId};
+use message::{KeyReader, Payload, RunId};
 use service::{Detail, Latencies, SUMMARY_RANGES_MAX};
 
 use crate::intervals::Intervals;
@@ -35,6 +35,7 @@ struct Failed {
 /// The books of one run.
 #[derive(Debug)]
 pub(crate) struct Books {
+    pub(crate) keys: KeyReader,
     journal: Arc<Journal>,
     run: RunId,
     topic: String,
@@ -56,6 +57,7 @@ pub(crate) struct Books {
 impl Books {
     pub(crate) fn new(journal: Arc<Journal>, run: RunId, topic: &str, mode: LogMessages) -> Self {
         Self {
+            keys: KeyReader::default(),
             journal,
             run,
             topic: topic.to_owned(),

@@ -60,10 +60,11 @@ impl ProducerContext for Delivery {
                 (message, Err((outcome_of(code), code.map_or_else(|| error.to_string(), |code| code.to_string()))))
             }
         };
-        // Every message of ours has a key of ours.
-        let Some(Key { pseq, .. }) = message.key().and_then(Key::decode) else { return };
         let latency = Duration::from_micros(self.micros().saturating_sub(sent_micros) as u64);
-        self.books().enter(Report { partition: message.partition(), pseq, value: message.payload(), latency, result });
+        let mut books = self.books();
+        // Every message of ours has a key of ours.
+        let Some(Key { pseq, .. }) = message.key().and_then(|key| books.keys.read(key)) else { return };
+        books.enter(Report { partition: message.partition(), pseq, value: message.payload(), latency, result });
     }
 }
 

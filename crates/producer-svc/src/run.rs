@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use journal::Journal;
 use kafka_config::{ProducerSettings, Rate};
-use message::{Key, RunId, Stamp, encode};
+use message::{KeyWriter, RunId, Stamp, encode};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, PurgeConfig};
 use service::{Access, Ending, Failure};
@@ -105,11 +105,11 @@ impl Sender {
     fn send_all(&self, partitions: &mut Partitions, shutdown: &CancellationToken) -> Result<(), Failure> {
         let mut schedule = Schedule::new(self.rate, Instant::now());
         let mut chores = Chores::new();
-        let mut message = Message::default();
+        let mut message = Message { stamp: Stamp::default(), keys: KeyWriter::new(self.run), value: Vec::new() };
         let mut full_queue_wait = FULL_QUEUE_WAIT;
         let mut num = 0;
         while !shutdown.is_cancelled() && (self.max_messages == 0 || num < self.max_messages) {
-            let wait = schedule.wait(Instant::now());
+            let wait = schedule.wait(Instant::now);
             if wait > Duration::ZERO {
                 self.producer.poll(wait.min(POLL));
             } else {
@@ -149,10 +149,9 @@ impl Sender {
         let (partition, pseq) = partitions.next();
         let (ts, timestamp) = message.stamp.now();
         encode(num, ts, &mut message.value);
-        Key { run: self.run, pseq }.encode(&mut message.key);
         let record = BaseRecord::with_opaque_to(&self.topic, self.producer.context().micros())
             .partition(partition)
-            .key(message.key.as_slice())
+            .key(message.keys.write(pseq))
             .payload(message.value.as_slice())
             .timestamp(timestamp);
         match self.producer.send(record) {
@@ -216,10 +215,9 @@ impl Sender {
 }
 
 /// Buffers that every message is written into anew.
-#[derive(Default)]
 struct Message {
     stamp: Stamp,
-    key: Vec<u8>,
+    keys: KeyWriter,
     value: Vec<u8>,
 }
 

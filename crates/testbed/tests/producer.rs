@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use journal::Entry;
-use message::Key;
+use message::KeyReader;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::{Message as _, OwnedMessage};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
@@ -61,7 +61,7 @@ fn messages_are_the_tutorials_with_a_key_that_counts() {
         let ts = value["ts"].as_str().unwrap();
         assert!(ts.len() == 19 && ts.as_bytes()[10] == b' ', "{ts}");
         assert_eq!(message.partition(), num as i32 % 3, "one each in turn");
-        let key = Key::decode(message.key().unwrap()).unwrap();
+        let key = KeyReader::default().read(message.key().unwrap()).unwrap();
         assert_eq!(key.pseq, message.offset() as u64 + 1, "counted by partition, from 1");
         assert_eq!(key.run, closed(&producer).run);
         assert!(matches!(message.timestamp(), Timestamp::CreateTime(created) if created >= before));
