@@ -1,7 +1,6 @@
 //! The cluster that the environment names.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -27,7 +26,6 @@ impl Cluster {
     /// # Errors
     /// No cluster is named, or the topic can't be created: without Kafka these tests fail, they are not skipped.
     pub fn with_topic(partitions: i32) -> Result<Self> {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
         let environment: HashMap<_, _> = std::env::vars_os().collect();
         let get = |name: &'static str| {
             let value = environment.get(std::ffi::OsStr::new(name)).and_then(|value| value.to_str());
@@ -35,7 +33,7 @@ impl Cluster {
         };
         let bootstrap_servers = get("E2E_BOOTSTRAP_SERVERS")?;
         let account = (get("E2E_SASL_USERNAME")?, get("E2E_SASL_PASSWORD")?);
-        let topic = format!("e2e-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let topic = format!("e2e-{}", testbed::topic());
         let cluster = Self { bootstrap_servers, account, topic };
         cluster.create_topic(partitions)?;
         Ok(cluster)

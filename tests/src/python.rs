@@ -42,16 +42,25 @@ impl Python {
     /// # Errors
     /// The program failed.
     pub fn run(&self, cluster: &Cluster, program: &str) -> Result<String> {
-        let (username, password) = &cluster.account;
-        let program = format!(
-            "import json\nfrom kafka import KafkaConsumer, KafkaProducer\n\
-             connection = dict(bootstrap_servers={:?}.split(','), security_protocol='SASL_PLAINTEXT',\n\
-             \x20   sasl_mechanism='PLAIN', sasl_plain_username={username:?}, sasl_plain_password={password:?})\n\
-             topic = {:?}\n{program}",
-            cluster.bootstrap_servers, cluster.topic
-        );
-        let output = Command::new(&self.0).args(["-c", &program]).output()?;
+        let output = Command::new(&self.0)
+            .args(["-c", &format!("{PREAMBLE}{program}")])
+            // Not as arguments: those are for everybody to see.
+            .envs(cluster.variables())
+            .output()?;
         ensure!(output.status.success(), "python failed: {}", String::from_utf8_lossy(&output.stderr));
         Ok(String::from_utf8(output.stdout)?)
     }
 }
+
+const PREAMBLE: &str = "\
+import json, os
+from kafka import KafkaConsumer, KafkaProducer
+connection = dict(
+    bootstrap_servers=os.environ['KAFKA_BOOTSTRAP_SERVERS'].split(','),
+    security_protocol='SASL_PLAINTEXT',
+    sasl_mechanism='PLAIN',
+    sasl_plain_username=os.environ['KAFKA_SASL_USERNAME'],
+    sasl_plain_password=os.environ['KAFKA_SASL_PASSWORD'],
+)
+topic = os.environ['KAFKA_TOPIC']
+";

@@ -23,6 +23,8 @@ pub struct Account {
     groups: BTreeMap<String, Group>,
     /// Gone from the broker before the group came to them.
     forgotten: BTreeMap<Place, RangeInclusiveSet<i64>>,
+    /// Lines whose numbers can't be.
+    impossible: u64,
     /// What each replica that stopped by itself says it processed.
     stopped: BTreeMap<String, u64>,
 }
@@ -81,20 +83,24 @@ impl Account {
 
     fn acknowledge(&mut self, instance: &str, run: RunId, topic: &str, range: &Range) {
         let [first, last] = range.offset;
-        if first > last {
+        if !range.is_possible() {
+            self.impossible += 1;
             return;
         }
         self.run(run, instance);
         let offsets = self.acknowledged.entry((topic.to_owned(), range.partition)).or_default();
+        let new: Vec<_> = offsets.gaps(&(first..=last)).map(|gap| (*gap.start(), *gap.end())).collect();
         if let Some(it) = self.runs.get_mut(&run) {
-            it.acknowledge(run, topic, range, |offset| !offsets.contains(&offset));
+            it.acknowledge(run, topic, range, &new);
         }
         offsets.insert(first..=last);
     }
 
     fn receive(&mut self, instance: &str, group: &str, topic: &str, range: &Range) {
-        if range.offset[0] <= range.offset[1] {
+        if range.is_possible() {
             self.groups.entry(group.to_owned()).or_default().receive(instance, topic, range);
+        } else {
+            self.impossible += 1;
         }
     }
 
@@ -137,6 +143,9 @@ impl Account {
         }
         for instance in self.heard.difference(&self.started) {
             doubts.push(format!("instance {instance} has no line `service starting`: its first lines are missing"));
+        }
+        if self.impossible > 0 {
+            doubts.push(format!("{} lines hold numbers that can't be", self.impossible));
         }
         let runs = self.runs.iter().map(|(id, run)| report_run(*id, run, &mut doubts)).collect();
         let groups = self.groups.iter().map(|(id, group)| self.report_group(id, group, &mut doubts)).collect();

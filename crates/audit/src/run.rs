@@ -26,18 +26,18 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// Enters acknowledged messages; `is_new` tells whether an offset was not acknowledged before.
-    pub(crate) fn acknowledge(&mut self, run: RunId, topic: &str, range: &Range, is_new: impl Fn(i64) -> bool) {
+    /// Enters acknowledged messages; `new` are those of the offsets that were not acknowledged before.
+    pub(crate) fn acknowledge(&mut self, run: RunId, topic: &str, range: &Range, new: &[(i64, i64)]) {
         self.acknowledged += range.count();
         let Some((first, last)) = pseq_of(range) else { return };
         let set = self.acknowledged_pseq.entry((topic.to_owned(), range.partition)).or_default();
-        for overlap in overlaps(set, first, last) {
-            for pseq in overlap.0..=overlap.1 {
-                if is_new(range.offset[0] + (pseq - first)) {
-                    self.produced_twice.push(pseq, pseq, |pseq| {
-                        Offender::keyed(Class::ProducedTwice, topic, range.partition, run, pseq.unsigned_abs())
-                    });
-                }
+        // Only what is new can be a second copy: the same line twice brings the same offset with the same pseq.
+        for (from, to) in new {
+            let (from, to) = (first + (from - range.offset[0]), first + (to - range.offset[0]));
+            for (from, to) in overlaps(set, from, to) {
+                self.produced_twice.push(from, to, |pseq| {
+                    Offender::keyed(Class::ProducedTwice, topic, range.partition, run, pseq.unsigned_abs())
+                });
             }
         }
         set.insert(first..=last);
@@ -64,9 +64,9 @@ impl Run {
     pub(crate) fn judge(&self, place: &Place, received: &RangeInclusiveSet<i64>) -> Judgement {
         let mut judgement = Judgement::default();
         let empty = RangeInclusiveSet::new();
-        let of = |sets: &BTreeMap<Place, RangeInclusiveSet<i64>>| sets.get(place).unwrap_or(&empty).clone();
-        let (acknowledged, rejected, unknown) =
-            (of(&self.acknowledged_pseq), of(&self.rejected_pseq), of(&self.unknown_pseq));
+        let acknowledged = self.acknowledged_pseq.get(place).unwrap_or(&empty);
+        let rejected = self.rejected_pseq.get(place).unwrap_or(&empty);
+        let unknown = self.unknown_pseq.get(place).unwrap_or(&empty);
         let end = self.closed.as_ref().map(|closed| {
             let last = closed.partitions.iter().find(|last| last.partition == place.1).map_or(0, |last| last.last_pseq);
             i64::try_from(last).unwrap_or(i64::MAX)
@@ -77,11 +77,11 @@ impl Run {
             for rest in rest.iter() {
                 let mut unexplained = RangeInclusiveSet::new();
                 unexplained.insert(rest.clone());
-                for (first, last) in overlaps(&rejected, *rest.start(), *rest.end()) {
+                for (first, last) in overlaps(rejected, *rest.start(), *rest.end()) {
                     judgement.phantom.push((first, last));
                     unexplained.remove(first..=last);
                 }
-                for (first, last) in overlaps(&unknown, *rest.start(), *rest.end()) {
+                for (first, last) in overlaps(unknown, *rest.start(), *rest.end()) {
                     judgement.unknown += first.abs_diff(last) + 1;
                     unexplained.remove(first..=last);
                 }

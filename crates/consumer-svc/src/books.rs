@@ -50,7 +50,7 @@ impl Books {
         }
     }
 
-    /// Messages received so far.
+    /// Messages processed so far: those that a written line accounts for.
     pub(crate) fn count(&self) -> u64 {
         self.count
     }
@@ -86,7 +86,6 @@ impl Books {
         if let Some(latency) = latency {
             self.latencies.push(latency);
         }
-        self.count += 1;
         self.in_summary += 1;
         self.ranges.push(Range::one(message.partition(), message.offset(), key.map(|key| (key.run, key.pseq))));
         if self.ranges.len() >= SUMMARY_RANGES_MAX { self.close_summary() } else { Ok(Vec::new()) }
@@ -121,6 +120,7 @@ impl Books {
             ranges: self.ranges.take(),
         };
         self.journal.record(Level::Info, &Entry::ReceivedSummary(summary))?;
+        self.count += count;
         Ok(next)
     }
 

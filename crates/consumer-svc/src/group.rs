@@ -8,7 +8,7 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, Rebalance};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code};
-use service::{Access, code_of};
+use service::Access;
 use tracing::{info, warn};
 
 use crate::books::{Books, Next};
@@ -63,7 +63,7 @@ impl ClientContext for Group {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        let code = code_of(&error);
+        let code = error.rdkafka_error_code();
         if code == Some(Code::AutoOffsetReset) {
             self.state().no_offset = Some(reason.to_owned());
         }

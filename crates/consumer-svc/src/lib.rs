@@ -56,7 +56,5 @@ pub fn start(stop: impl Future<Output = ()>) -> ExitCode {
         Err(exit_code) => return exit_code,
     };
     let of_loop = Arc::clone(&journal);
-    supervise(&journal, settings.runtime.shutdown_timeout, stop, move |shutdown| {
-        run::run(settings, &of_loop, &shutdown)
-    })
+    supervise(&journal, settings.runtime.shutdown_timeout, stop, move |shutdown| run::run(settings, &of_loop, shutdown))
 }

@@ -2,7 +2,7 @@
 //!
 //! Sequence at the end: the summary is written and stored; the queue is closed, which makes librdkafka revoke, commit and
 //! leave while it is polled; messages that still come are not processed, so the next owner gets them. When the broker
-//! does not answer, the deadline ends this: the client is leaked on purpose, because its drop has no deadline.
+//! does not answer, the deadline ends this, and the client is left as it is.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,8 +12,7 @@ use kafka_config::ConsumerSettings;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
-use service::{Access, Ending, Failure, code_of};
-use tokio_util::sync::CancellationToken;
+use service::{Access, Ending, Failure, Shutdown, release};
 use tracing::{debug, warn};
 
 use crate::books::Books;
@@ -25,9 +24,11 @@ const POLL: Duration = Duration::from_millis(100);
 const CHORES_EVERY: Duration = Duration::from_millis(200);
 /// The clock is read once in so many messages: a chore is late by these at most.
 const MESSAGES_PER_CLOCK: u32 = 8;
+/// What is in the queue already needs no more than this.
+const LAST_ANSWERS: Duration = Duration::from_millis(100);
 const OFFSETS_TIMEOUT: Duration = Duration::from_secs(3);
 
-pub(crate) fn run(settings: ConsumerSettings, journal: &Arc<Journal>, shutdown: &CancellationToken) -> Ending {
+pub(crate) fn run(settings: ConsumerSettings, journal: &Arc<Journal>, shutdown: &Shutdown) -> Ending {
     let ConsumerSettings { connection, group_id, max_messages, runtime, properties, .. } = settings;
     let topic = connection.topic.as_str();
     let books = Books::new(Arc::clone(journal), topic, &group_id, runtime.log_messages);
@@ -45,7 +46,7 @@ pub(crate) fn run(settings: ConsumerSettings, journal: &Arc<Journal>, shutdown: 
     if let Err(error) = replica.consumer.context().account(&replica.consumer, Books::close_summary) {
         failure.get_or_insert(Failure::Journal(error));
     }
-    let closed = replica.close(runtime.shutdown_timeout);
+    let closed = replica.close(shutdown);
 
     let (count, not_committed) = {
         let mut state = replica.consumer.context().state();
@@ -56,8 +57,8 @@ pub(crate) fn run(settings: ConsumerSettings, journal: &Arc<Journal>, shutdown: 
     };
     if !closed {
         warn!("the broker did not confirm that this replica left the group");
-        std::mem::forget(replica);
     }
+    release(replica);
     Ending { failure, count, not_delivered: 0, not_committed }
 }
 
@@ -69,7 +70,7 @@ struct Replica {
 }
 
 impl Replica {
-    fn until_stopped(&self, shutdown: &CancellationToken) -> Result<(), Failure> {
+    fn until_stopped(&self, shutdown: &Shutdown) -> Result<(), Failure> {
         // Subscribing to a topic that is missing would be told by librdkafka once, in its own words.
         let poll = || drop(self.consumer.poll(POLL));
         if self.access.wait_for_topic(self.consumer.client(), poll, shutdown)?.is_none() {
@@ -79,10 +80,10 @@ impl Replica {
         subscribed.map_err(|source| Failure::Client { step: "subscribe to the topic", source })?;
 
         let group = self.consumer.context();
-        let mut received = 0;
+        let (mut received, mut received_at_chores) = (0, 0);
         let mut until_clock = 0;
         let mut chores_at = Instant::now();
-        while !shutdown.is_cancelled() {
+        while !shutdown.is_requested() {
             match self.consumer.poll(POLL) {
                 Some(Ok(message)) => {
                     group.account(&self.consumer, |books| books.enter(&message)).map_err(Failure::Journal)?;
@@ -106,6 +107,10 @@ impl Replica {
                 if let Some(error) = group.state().write_error.take() {
                     return Err(Failure::Journal(error));
                 }
+                if received > received_at_chores {
+                    received_at_chores = received;
+                    self.access.worked();
+                }
                 self.access.look_after(self.consumer.client())?;
             }
         }
@@ -114,7 +119,7 @@ impl Replica {
 
     /// An error of the client. Whatever it retries by itself was heard of in the context already.
     fn consider(&self, error: &KafkaError) -> Result<(), Failure> {
-        match code_of(error) {
+        match error.rdkafka_error_code() {
             Some(Code::AutoOffsetReset) => Err(Failure::NoOffset {
                 topic: self.topic.clone(),
                 partitions: self.without_offset(),
@@ -150,16 +155,22 @@ impl Replica {
     }
 
     /// Leaves the group; tells whether that is done.
-    fn close(&self, deadline: Duration) -> bool {
-        let start = Instant::now();
+    fn close(&self, shutdown: &Shutdown) -> bool {
         if let Err(error) = self.consumer.close_queue() {
             warn!(%error, "could not close the queue");
             return false;
         }
-        while !self.consumer.closed() && start.elapsed() < deadline {
+        while !self.consumer.closed() && !shutdown.time_left().is_zero() {
             // Messages are not processed any more: nothing is stored for them.
             drop(self.consumer.poll(Duration::from_millis(20)));
         }
-        self.consumer.closed()
+        let closed = self.consumer.closed();
+        // The answer to the last commit may still be on its way through the queue.
+        let is_committed = || self.consumer.context().state().positions.not_committed().is_empty();
+        let until = Instant::now() + LAST_ANSWERS;
+        while closed && !is_committed() && Instant::now() < until {
+            drop(self.consumer.poll(Duration::from_millis(1)));
+        }
+        closed
     }
 }

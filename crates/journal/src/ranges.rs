@@ -6,7 +6,10 @@ use message::RunId;
 use serde::{Deserialize, Serialize};
 
 /// Consecutive messages of one partition: offsets rise by one, and so do the pseq of those that are ours.
+///
+/// Reading one back fails when its numbers can't be: a damaged line must not pass for evidence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "RawRange")]
 pub struct Range {
     /// Partition.
     pub partition: i32,
@@ -20,11 +23,41 @@ pub struct Range {
     pub pseq: Option<[u64; 2]>,
 }
 
+#[derive(Deserialize)]
+struct RawRange {
+    partition: i32,
+    offset: [i64; 2],
+    run: Option<RunId>,
+    pseq: Option<[u64; 2]>,
+}
+
+impl TryFrom<RawRange> for Range {
+    type Error = &'static str;
+
+    fn try_from(raw: RawRange) -> Result<Self, Self::Error> {
+        let RawRange { partition, offset, run, pseq } = raw;
+        let range = Self { partition, offset, run, pseq };
+        if range.is_possible() { Ok(range) } else { Err("impossible offsets or pseq") }
+    }
+}
+
 impl Range {
     /// A single message.
     #[must_use]
     pub fn one(partition: i32, offset: i64, key: Option<(RunId, u64)>) -> Self {
         Self { partition, offset: [offset; 2], run: key.map(|(run, _)| run), pseq: key.map(|(_, pseq)| [pseq; 2]) }
+    }
+
+    /// Whether these can be messages of a partition: numbers rise from 0, or from 1 for pseq, equally far, and stay where
+    /// adding to them is safe.
+    #[must_use]
+    pub fn is_possible(&self) -> bool {
+        let [first, last] = self.offset;
+        let offset = self.partition >= 0 && 0 <= first && first <= last && last < i64::MAX / 2;
+        let pseq = self.pseq.is_none_or(|[from, to]| {
+            0 < from && from <= to && to - from == first.abs_diff(last) && to < i64::MAX as u64 / 2
+        });
+        offset && pseq
     }
 
     /// How many messages.
@@ -116,6 +149,17 @@ mod tests {
         assert_eq!(ranges.next_offsets().collect::<Vec<_>>(), [(0, 150), (1, 150)]);
         assert_eq!(ranges.take(), [expected(0), expected(1)]);
         assert!(ranges.is_empty());
+    }
+
+    #[test]
+    fn impossible_numbers_are_not_read() {
+        let read = |text: &str| serde_json::from_str::<Range>(text).is_ok();
+        let run = RunId::new();
+        assert!(read(&format!(r#"{{"partition":0,"offset":[3,4],"run":"{run}","pseq":[1,2]}}"#)));
+        for (offset, pseq) in [("[4,3]", "[1,2]"), ("[-1,0]", "[1,2]"), ("[3,4]", "[1,9]"), ("[3,4]", "[0,1]")] {
+            assert!(!read(&format!(r#"{{"partition":0,"offset":{offset},"run":"{run}","pseq":{pseq}}}"#)));
+        }
+        assert!(!read(&format!(r#"{{"partition":0,"offset":[0,{}]}}"#, i64::MAX)));
     }
 
     #[test]

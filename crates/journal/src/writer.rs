@@ -72,12 +72,6 @@ impl Journal {
         Self { format, client_id: client_id.to_owned(), instance: instance.to_owned(), out: Mutex::new(out) }
     }
 
-    /// The process' name in the evidence: 8 hex digits.
-    #[must_use]
-    pub fn instance(&self) -> &str {
-        &self.instance
-    }
-
     /// Writes a line that accounts for messages. Not filtered, not buffered.
     ///
     /// # Errors

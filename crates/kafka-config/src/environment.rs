@@ -127,7 +127,7 @@ impl Environment {
         self.values.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// A line for each variable with a prefix of ours that no service reads, with the nearest known name. Names that
+    /// Each variable with a prefix of ours that no service reads, and the nearest known name. Names that
     /// Kubernetes injects for a Service called `kafka`, `producer` or `consumer` are left out.
     #[must_use]
     pub fn unknown(&self) -> Vec<(String, Option<&'static str>)> {

@@ -42,6 +42,7 @@ pub(crate) const HAS_A_SETTING: &[(&str, &str)] = &[
 /// Properties that would break a promise of the services, and which one.
 pub(crate) const BREAKS_A_PROMISE: &[(&str, &str)] = &[
     ("auto.commit.enable", "only processed offsets are committed"),
+    ("delivery.report.only.error", "every message gets its outcome"),
     ("enable.auto.commit", "processed offsets are committed on time, on revocation and at the end"),
     ("enable.auto.offset.store", "an offset is stored only after its message was accounted for"),
     ("enable.idempotence", "a retry never writes a message twice or out of order"),
@@ -53,6 +54,8 @@ pub(crate) const BREAKS_A_PROMISE: &[(&str, &str)] = &[
     ("offset.store.method", "offsets live in the group, where the next replica finds them"),
     ("plugin.library.paths", "no foreign code is loaded"),
     ("sasl.kerberos.kinit.cmd", "no shell is started"),
+    ("ssl.engine.location", "no foreign code is loaded"),
+    ("ssl.providers", "no foreign code is loaded"),
     ("test.mock.num.brokers", "messages go to the broker that KAFKA_BOOTSTRAP_SERVERS names"),
     ("transactional.id", "the services use no transactions"),
 ];

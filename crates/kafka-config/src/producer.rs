@@ -91,7 +91,7 @@ fn rate(raw: Option<&str>, check: &mut Check<'_>) -> Rate {
         // Below one message in a day, the schedule's arithmetic has no meaning any more.
         Ok(rate) if rate.is_finite() && (1e-5..=1e7).contains(&rate) => Rate::PerSec(rate),
         _ => {
-            let hint = "give a positive decimal such as 1, 0.5 or 2000, or `max`";
+            let hint = "give a decimal from 0.00001 to 10000000, such as 1, 0.5 or 2000, or `max`";
             check.problem(&PRODUCER_RATE_PER_SEC, "is no rate", hint);
             Rate::PerSec(1.0)
         }

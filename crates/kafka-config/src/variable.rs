@@ -58,13 +58,13 @@ variables! {
     KAFKA_SASL_MECHANISM: Both, "how to log in", "`PLAIN`, `SCRAM-SHA-256`, `SCRAM-SHA-512`, `OAUTHBEARER` (development tokens only, this build has no OIDC)", "PLAIN", "what a user name and a password alone mean elsewhere; prefer SCRAM, or TLS beside it";
     KAFKA_SASL_USERNAME: Both, "user name; with the password it turns SASL on", "text", "", "none";
     KAFKA_SASL_PASSWORD: Both, "password; with the user name it turns SASL on", "text", "", "none", secret;
-    KAFKA_SASL_OAUTHBEARER_CONFIG: Both, "claims of an unsecured development token", "`key=value`, space-separated", "", "none", secret;
+    KAFKA_SASL_OAUTHBEARER_CONFIG: Both, "claims of an unsecured development token, which is not renewed: give `lifeSeconds`", "`key=value`, space-separated", "", "none", secret;
     KAFKA_SSL_CA_LOCATION: Both, "file with the certificates to trust", "path", "", "the system's";
     KAFKA_SSL_CERTIFICATE_LOCATION: Both, "file with this client's certificate", "path", "", "none; goes with the key";
     KAFKA_SSL_KEY_LOCATION: Both, "file with this client's private key", "path", "", "none; goes with the certificate";
     KAFKA_SSL_KEY_PASSWORD: Both, "password of the private key", "text", "", "none", secret;
     KAFKA_SSL_ENDPOINT_IDENTIFICATION_ALGORITHM: Both, "whether the certificate must carry the broker's host name", "`https`, `none`", "https", "without it anybody with any certificate of that authority is the broker";
-    PRODUCER_RATE_PER_SEC: Producer, "messages to send each second", "positive decimal, or `max`", "1", "as in the tutorial";
+    PRODUCER_RATE_PER_SEC: Producer, "messages to send each second", "decimal from 0.00001 to 10000000, or `max`", "1", "as in the tutorial";
     PRODUCER_MAX_MESSAGES: Producer, "stop after so many messages", "messages; 0: for ever", "0", "a service runs until it is stopped";
     KAFKA_ACKS: Producer, "who must have a message before it counts as written", "`all`", "all", "anything less loses acknowledged messages with a broker, and excludes idempotence";
     KAFKA_COMPRESSION_TYPE: Producer, "compression of batches", "`none`, `gzip`, `snappy`, `lz4`, `zstd`", "none", "messages of 50 bytes at a low rate gain nothing";

@@ -19,7 +19,7 @@ use crate::intervals::Intervals;
 #[derive(Debug)]
 pub(crate) struct Report<'a> {
     pub(crate) partition: i32,
-    pub(crate) pseq: u64,
+    pub(crate) key: Option<&'a [u8]>,
     pub(crate) value: Option<&'a [u8]>,
     pub(crate) latency: Duration,
     /// Offset, or outcome and librdkafka's name of the error.
@@ -35,7 +35,7 @@ struct Failed {
 /// The books of one run.
 #[derive(Debug)]
 pub(crate) struct Books {
-    pub(crate) keys: KeyReader,
+    keys: KeyReader,
     journal: Arc<Journal>,
     run: RunId,
     topic: String,
@@ -103,7 +103,9 @@ impl Books {
 
     /// Enters an outcome.
     pub(crate) fn enter(&mut self, report: Report<'_>) {
-        let Report { partition, pseq, value, latency, result } = report;
+        let Report { partition, key, value, latency, result } = report;
+        // Every message of ours has a key of ours, and librdkafka hands it back as it is.
+        let pseq = key.and_then(|key| self.keys.read(key)).map_or(0, |key| key.pseq);
         match result {
             Ok(offset) => {
                 self.acknowledged += 1;

@@ -4,13 +4,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use journal::Outcome;
-use message::Key;
+use rdkafka::bindings::{rd_kafka_message_status, rd_kafka_msg_status_t};
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
-use rdkafka::message::Message as _;
+use rdkafka::error::KafkaError;
+use rdkafka::message::{BorrowedMessage, Message as _};
 use rdkafka::producer::{DeliveryResult, ProducerContext};
-use service::{Access, code_of};
+use service::Access;
 
 use crate::books::{Books, Report};
 
@@ -43,7 +43,7 @@ impl ClientContext for Delivery {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        self.access.complain(code_of(&error), reason);
+        self.access.complain(error.rdkafka_error_code(), reason);
     }
 }
 
@@ -55,61 +55,27 @@ impl ProducerContext for Delivery {
         let (message, result) = match result {
             Ok(message) => (message, Ok(message.offset())),
             Err((error, message)) => {
-                let code = code_of(error);
+                let code = error.rdkafka_error_code();
                 self.access.note(code, &error.to_string());
-                (message, Err((outcome_of(code), code.map_or_else(|| error.to_string(), |code| code.to_string()))))
+                (message, Err((outcome_of(message), code.map_or_else(|| error.to_string(), |code| code.to_string()))))
             }
         };
         let latency = Duration::from_micros(self.micros().saturating_sub(sent_micros) as u64);
-        let mut books = self.books();
-        // Every message of ours has a key of ours.
-        let Some(Key { pseq, .. }) = message.key().and_then(|key| books.keys.read(key)) else { return };
-        books.enter(Report { partition: message.partition(), pseq, value: message.payload(), latency, result });
+        let (partition, key, value) = (message.partition(), message.key(), message.payload());
+        self.books().enter(Report { partition, key, value, latency, result });
     }
 }
 
-/// What an error tells about the message: rejected where it can't be on the broker, unknown in every other case.
-fn outcome_of(code: Option<Code>) -> Outcome {
-    match code {
-        Some(
-            // Never left the queue.
-            Code::PurgeQueue
-            | Code::UnknownPartition
-            | Code::UnknownTopic
-            | Code::MessageSizeTooLarge
-            // Refused by the broker before it was written.
-            | Code::TopicAuthorizationFailed
-            | Code::ClusterAuthorizationFailed
-            | Code::UnknownTopicOrPartition
-            | Code::InvalidMessage
-            | Code::InvalidTimestamp
-            | Code::InvalidRecord
-            | Code::InvalidTopic
-            | Code::MessageBatchTooLarge
-            | Code::PolicyViolation
-            | Code::UnsupportedForMessageFormat,
-        ) => Outcome::Rejected,
+/// Rejected where the message can't be on the broker, unknown in every other case.
+///
+/// The error's code does not tell: a message that was purged from the queue may have been put back there after an attempt
+/// whose answer got lost.
+#[expect(unsafe_code, reason = "rdkafka has no safe way to ask for a message's status")]
+fn outcome_of(message: &BorrowedMessage<'_>) -> Outcome {
+    // SAFETY: the pointer is that of the message which librdkafka reports, and the reference keeps it alive; the call reads
+    // two fields of it.
+    match unsafe { rd_kafka_message_status(message.ptr()) } {
+        rd_kafka_msg_status_t::RD_KAFKA_MSG_STATUS_NOT_PERSISTED => Outcome::Rejected,
         _ => Outcome::Unknown,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_cannot_be_on_the_broker_is_called_rejected() {
-        for code in [Code::PurgeQueue, Code::MessageSizeTooLarge, Code::TopicAuthorizationFailed] {
-            assert_eq!(outcome_of(Some(code)), Outcome::Rejected);
-        }
-        for code in [
-            Code::PurgeInflight,
-            Code::MessageTimedOut,
-            Code::NotEnoughReplicasAfterAppend,
-            Code::BrokerTransportFailure,
-        ] {
-            assert_eq!(outcome_of(Some(code)), Outcome::Unknown);
-        }
-        assert_eq!(outcome_of(None), Outcome::Unknown);
     }
 }

@@ -59,6 +59,6 @@ pub fn start(stop: impl Future<Output = ()>) -> ExitCode {
     };
     let of_loop = Arc::clone(&journal);
     supervise(&journal, settings.runtime.shutdown_timeout, stop, move |shutdown| {
-        run::run(settings, run, &of_loop, &shutdown)
+        run::run(settings, run, &of_loop, shutdown)
     })
 }

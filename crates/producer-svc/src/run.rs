@@ -1,8 +1,8 @@
 //! The loop: hands over what is due, lets librdkafka report, and at the end waits for what is still under way.
 //!
-//! Sequence at the end: no further message is issued; librdkafka delivers what it has, up to the deadline; what is left
-//! is purged, which reports each message once more, as rejected where it never left the queue and as unknown where it
-//! may have. Only then is the producer dropped: dropping it earlier would purge without a word.
+//! Sequence at the end: no further message is issued; librdkafka delivers what it has, up to the deadline of a stop, or as
+//! long as messages may take where the last one was sent and nobody asks to stop; what is left is purged, which reports
+//! each message once more. Only then is the producer dropped: dropping it earlier would purge without a word.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,8 +12,7 @@ use kafka_config::{ProducerSettings, Rate};
 use message::{KeyWriter, RunId, Stamp, encode};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, PurgeConfig};
-use service::{Access, Ending, Failure};
-use tokio_util::sync::CancellationToken;
+use service::{Access, Ending, Failure, Shutdown, release};
 use tracing::warn;
 
 use crate::books::Books;
@@ -23,6 +22,11 @@ use crate::schedule::Schedule;
 
 /// How long one poll may block: how late a stop is noticed.
 const POLL: Duration = Duration::from_millis(100);
+/// Pauses between two looks for reports grow from this to that.
+const FIRST_PAUSE: Duration = Duration::from_micros(100);
+const LONGEST_PAUSE: Duration = Duration::from_millis(10);
+/// More than one look finds while nothing unusual happens.
+const EVENTS_AT_ONCE: u32 = 16;
 /// So many messages are handed over between two polls.
 const BETWEEN_POLLS: u32 = 1024;
 const HOUSEKEEPING_EVERY: Duration = Duration::from_millis(200);
@@ -32,12 +36,7 @@ const FULL_QUEUE_WAIT: Duration = Duration::from_millis(1);
 /// Purging is local; so much is enough to hear of everything that was purged.
 const PURGE: Duration = Duration::from_millis(500);
 
-pub(crate) fn run(
-    settings: ProducerSettings,
-    run: RunId,
-    journal: &Arc<Journal>,
-    shutdown: &CancellationToken,
-) -> Ending {
+pub(crate) fn run(settings: ProducerSettings, run: RunId, journal: &Arc<Journal>, shutdown: &Shutdown) -> Ending {
     let ProducerSettings { connection, rate, max_messages, runtime, properties } = settings;
     let books = Books::new(Arc::clone(journal), run, &connection.topic, runtime.log_messages);
     let access = Arc::new(Access::new(&connection, properties));
@@ -51,7 +50,7 @@ pub(crate) fn run(
     };
     let mut sender = Sender { producer, access, topic: connection.topic, run, rate, max_messages, partitions: None };
     let mut failure = sender.until_stopped(shutdown).err();
-    sender.finish(runtime.shutdown_timeout);
+    sender.finish(shutdown);
 
     let mut books = sender.producer.context().books();
     books.close(sender.partitions.iter().flat_map(Partitions::last));
@@ -60,10 +59,7 @@ pub(crate) fn run(
     }
     let (count, not_delivered) = (books.accepted(), books.not_delivered());
     drop(books);
-    if not_delivered > 0 {
-        // Dropping it would wait for threads that wait for the broker. Everything it had was purged and told.
-        std::mem::forget(sender);
-    }
+    release(sender);
     Ending { failure, count, not_delivered, not_committed: Vec::new() }
 }
 
@@ -87,7 +83,7 @@ enum Sent {
 
 impl Sender {
     /// Sends until there is nothing more to send.
-    fn until_stopped(&mut self, shutdown: &CancellationToken) -> Result<(), Failure> {
+    fn until_stopped(&mut self, shutdown: &Shutdown) -> Result<(), Failure> {
         // Asking for the topic first tells of a missing one at once.
         let client = self.producer.client();
         let Some(count) = self.access.wait_for_topic(client, || self.producer.poll(POLL), shutdown)? else {
@@ -99,19 +95,20 @@ impl Sender {
         let mut partitions = Partitions::new(self.rate, count);
         let result = self.send_all(&mut partitions, shutdown);
         self.partitions = Some(partitions);
-        result
+        result?;
+        self.wait_for_outcomes(shutdown)
     }
 
-    fn send_all(&self, partitions: &mut Partitions, shutdown: &CancellationToken) -> Result<(), Failure> {
+    fn send_all(&self, partitions: &mut Partitions, shutdown: &Shutdown) -> Result<(), Failure> {
         let mut schedule = Schedule::new(self.rate, Instant::now());
         let mut chores = Chores::new();
         let mut message = Message { stamp: Stamp::default(), keys: KeyWriter::new(self.run), value: Vec::new() };
         let mut full_queue_wait = FULL_QUEUE_WAIT;
         let mut num = 0;
-        while !shutdown.is_cancelled() && (self.max_messages == 0 || num < self.max_messages) {
+        while !shutdown.is_requested() && (self.max_messages == 0 || num < self.max_messages) {
             let wait = schedule.wait(Instant::now);
             if wait > Duration::ZERO {
-                self.producer.poll(wait.min(POLL));
+                self.serve(wait);
             } else {
                 match self.send(num, partitions, &mut message) {
                     Sent::Accepted => {
@@ -131,16 +128,17 @@ impl Sender {
                         self.producer.poll(full_queue_wait);
                         full_queue_wait = (full_queue_wait * 2).min(POLL);
                     }
+                    // The topic has changed, or the client can't go on.
                     Sent::NotNow(error) => {
-                        warn!(partition = partitions.next().0, %error, "partition takes no message");
+                        self.access.complain(error.rdkafka_error_code(), &error.to_string());
                         partitions.pass();
-                        self.producer.poll(POLL);
+                        self.producer.poll(POLL * 5);
                         chores.metadata_at = None;
                     }
                 }
             }
             chores.sent_since_poll = 0;
-            self.do_chores(&mut chores, partitions)?;
+            self.do_chores(&mut chores, Some(partitions))?;
         }
         Ok(())
     }
@@ -161,8 +159,43 @@ impl Sender {
         }
     }
 
-    /// What has to be done now and then, whatever the rate.
-    fn do_chores(&self, chores: &mut Chores, partitions: &mut Partitions) -> Result<(), Failure> {
+    /// Waits for the outcomes of a run that has sent its last message, unless somebody asks to stop.
+    fn wait_for_outcomes(&self, shutdown: &Shutdown) -> Result<(), Failure> {
+        let mut chores = Chores::new();
+        while !shutdown.is_requested() && self.outstanding() > 0 {
+            self.serve(POLL);
+            self.do_chores(&mut chores, None)?;
+        }
+        Ok(())
+    }
+
+    fn outstanding(&self) -> u64 {
+        self.producer.context().books().outstanding()
+    }
+
+    /// Lets librdkafka report for up to `wait`, or until everything has its outcome.
+    ///
+    /// The producer's own poll would spin through the last millisecond of each wait. Reports come soon after a message or
+    /// late, so the pauses between looks grow.
+    fn serve(&self, wait: Duration) {
+        let end = Instant::now() + wait.min(POLL);
+        let mut pause = FIRST_PAUSE;
+        loop {
+            // One event each: a line of the client's log is one, too.
+            for _ in 0..EVENTS_AT_ONCE {
+                self.producer.poll(Duration::ZERO);
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            std::thread::park_timeout(if self.outstanding() > 0 { pause.min(left) } else { left });
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// What has to be done now and then, whatever the rate. Partitions are looked up for who sends to them.
+    fn do_chores(&self, chores: &mut Chores, partitions: Option<&mut Partitions>) -> Result<(), Failure> {
         let now = Instant::now();
         if now.saturating_duration_since(chores.done_at) < HOUSEKEEPING_EVERY {
             return Ok(());
@@ -184,7 +217,9 @@ impl Sender {
         self.access.look_after(self.producer.client())?;
         // Asking blocks; a broker that is away is asked by `look_after`, in its own time.
         let due = chores.metadata_at.is_none_or(|at| now.saturating_duration_since(at) >= METADATA_EVERY);
-        if due && is_delivering || chores.metadata_at.is_none() {
+        if let Some(partitions) = partitions
+            && (due && is_delivering || chores.metadata_at.is_none())
+        {
             chores.metadata_at = Some(now);
             if let Some(count) = self.access.probe(self.producer.client()) {
                 partitions.resize(count);
@@ -194,21 +229,19 @@ impl Sender {
     }
 
     /// Waits for every outcome under the deadline, and makes those known that did not come.
-    fn finish(&self, deadline: Duration) {
-        let outstanding = || self.producer.context().books().outstanding();
-        self.poll_while(deadline.saturating_sub(PURGE), || outstanding() > 0);
-        let left = outstanding();
-        if left > 0 {
-            warn!(outstanding = left, "deadline passed, giving up what is not acknowledged");
+    fn finish(&self, shutdown: &Shutdown) {
+        self.serve_until(Instant::now() + shutdown.time_left().saturating_sub(PURGE));
+        let outstanding = self.outstanding();
+        if outstanding > 0 {
+            warn!(outstanding, "deadline passed, giving up what is not acknowledged");
             self.producer.purge(PurgeConfig::default().queue().inflight());
-            self.poll_while(PURGE, || outstanding() > 0);
+            self.serve_until(Instant::now() + PURGE);
         }
     }
 
-    fn poll_while(&self, deadline: Duration, goes_on: impl Fn() -> bool) {
-        let start = Instant::now();
-        while goes_on() && start.elapsed() < deadline {
-            self.producer.poll(Duration::from_millis(10));
+    fn serve_until(&self, deadline: Instant) {
+        while self.outstanding() > 0 && Instant::now() < deadline {
+            self.serve(FIRST_PAUSE * 16);
             self.producer.context().books().tick(Instant::now());
         }
     }

@@ -57,7 +57,7 @@ impl Child {
         tokio::spawn(async move {
             let mut lines = BufReader::new(output).lines();
             while let Ok(Some(text)) = lines.next_line().await {
-                // Nobody listens any more when the session is over.
+                // Nobody listens any more when it is over.
                 drop(events.send(Event::Line { name: of_task.clone(), text }));
             }
             if let Ok(status) = child.wait().await {

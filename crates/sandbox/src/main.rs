@@ -6,9 +6,9 @@
 
 mod broker;
 mod child;
+mod demo;
 mod evidence;
 mod screen;
-mod session;
 
 use std::io::Read as _;
 use std::process::ExitCode;
@@ -79,7 +79,7 @@ fn main() -> ExitCode {
     match arguments.role {
         Some(Role::Producer) => producer_svc::start(end_of_input()),
         Some(Role::Consumer) => consumer_svc::start(end_of_input()),
-        None => session::run(&arguments).unwrap_or_else(|error| {
+        None => demo::run(&arguments).unwrap_or_else(|error| {
             eprintln!("sandbox: {error:#}");
             ExitCode::from(1)
         }),

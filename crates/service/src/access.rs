@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use kafka_config::{Connection, Properties};
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
-use tokio_util::sync::CancellationToken;
+use rdkafka::error::RDKafkaErrorCode as Code;
 use tracing::{debug, error, info, warn};
 
 use crate::failure::Failure;
+use crate::shutdown::Shutdown;
 
 /// Long enough that a broker which just starts is not complained of.
 const FIRST_TOLD_AFTER: Duration = Duration::from_secs(2);
@@ -19,6 +19,8 @@ const TOLD_EVERY: Duration = Duration::from_secs(10);
 const REFUSAL_GRACE: Duration = Duration::from_secs(4);
 const PROBE_EVERY: Duration = Duration::from_secs(1);
 const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
+/// Between two probes of a client that has nothing else to do.
+const PROBE_PAUSE: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -164,7 +166,10 @@ impl Access {
                 return None;
             }
         };
-        self.complain(Some(code), &reason);
+        if !self.note(Some(code), &reason) {
+            // Whatever else is wrong with the topic, it passes or a person mends it.
+            self.note(Some(Code::UnknownTopicOrPartition), &reason);
+        }
         None
     }
 
@@ -177,15 +182,19 @@ impl Access {
         &self,
         client: &Client<C>,
         poll: impl Fn(),
-        shutdown: &CancellationToken,
+        shutdown: &Shutdown,
     ) -> Result<Option<usize>, Failure> {
-        while !shutdown.is_cancelled() {
+        while !shutdown.is_requested() {
             if let Some(partitions) = self.probe(client) {
                 info!(topic = self.topic, partitions, "topic found");
                 return Ok(Some(partitions));
             }
-            poll();
-            self.look_after(client)?;
+            // Events say why, and reach us only through the poll.
+            let until = Instant::now() + PROBE_PAUSE;
+            while Instant::now() < until && !shutdown.is_requested() {
+                poll();
+            }
+            self.give_up_or_tell(client)?;
         }
         Ok(None)
     }
@@ -196,9 +205,6 @@ impl Access {
     /// # Errors
     /// The account is refused for good, or the client can't go on.
     pub fn look_after<C: ClientContext>(&self, client: &Client<C>) -> Result<(), Failure> {
-        if let Some((_, reason)) = client.fatal_error() {
-            return Err(Failure::Fatal { reason: self.properties.redact(&reason) });
-        }
         let now = Instant::now();
         let due = {
             let mut state = self.state();
@@ -211,10 +217,14 @@ impl Access {
         if due {
             self.probe(client);
         }
-        self.tell(now)
+        self.give_up_or_tell(client)
     }
 
-    fn tell(&self, now: Instant) -> Result<(), Failure> {
+    fn give_up_or_tell<C: ClientContext>(&self, client: &Client<C>) -> Result<(), Failure> {
+        if let Some((_, reason)) = client.fatal_error() {
+            return Err(Failure::Fatal { reason: self.properties.redact(&reason) });
+        }
+        let now = Instant::now();
         let mut state = self.state();
         let has_worked = state.has_worked;
         let Some(Complaint { kind, reason, since }) = &state.complaint else { return Ok(()) };
@@ -254,7 +264,7 @@ fn kind_of(code: Option<Code>, reason: &str) -> Option<Kind> {
         Code::TopicAuthorizationFailed | Code::GroupAuthorizationFailed | Code::ClusterAuthorizationFailed => {
             Some(Kind::Unauthorised)
         }
-        Code::UnknownTopicOrPartition | Code::UnknownTopic => Some(Kind::TopicMissing),
+        Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition => Some(Kind::TopicMissing),
         Code::BrokerTransportFailure
         | Code::AllBrokersDown
         | Code::Resolve
@@ -263,12 +273,6 @@ fn kind_of(code: Option<Code>, reason: &str) -> Option<Kind> {
         | Code::SSL => Some(Kind::Unreachable),
         _ => None,
     }
-}
-
-/// The code of an error, whatever it was about.
-#[must_use]
-pub fn code_of(error: &KafkaError) -> Option<Code> {
-    error.rdkafka_error_code()
 }
 
 /// What librdkafka says when the other side has no SASL: it is no answer to a login.

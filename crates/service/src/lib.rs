@@ -5,12 +5,14 @@ mod detail;
 mod failure;
 mod latency;
 mod logging;
+mod shutdown;
 mod start;
 mod supervise;
 
-pub use access::{Access, code_of};
+pub use access::Access;
 pub use detail::{Detail, SUMMARY_RANGES_MAX};
 pub use failure::Failure;
 pub use latency::Latencies;
+pub use shutdown::{Shutdown, release};
 pub use start::{Begun, begin, explain};
 pub use supervise::{Ending, supervise};

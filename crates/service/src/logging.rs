@@ -13,7 +13,7 @@ use tracing_subscriber::{EnvFilter, Registry};
 
 /// Sends this process' events to `journal`. The first call wins: a process has one log.
 pub(crate) fn install(journal: Arc<Journal>, filter: EnvFilter) {
-    // rdkafka closes a consumer on drop, and complains when it has been closed already, as ours always has.
+    // rdkafka closes a consumer on drop, and complains when it has been closed already, as ours always has by then.
     let filter = match "rdkafka::consumer::base_consumer=off".parse() {
         Ok(directive) => filter.add_directive(directive),
         Err(_) => filter,

@@ -1,4 +1,7 @@
 //! The life of a service: signals, the thread that works, and the deadline at the end.
+//!
+//! Nothing here waits for standard output without a deadline: a reader that does not read must not keep a signal from being
+//! heard.
 
 use std::future::Future;
 use std::process::ExitCode;
@@ -8,12 +11,13 @@ use std::time::Duration;
 use journal::{Entry, Journal, Level, NextOffset, Stopped};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
-use tokio_util::sync::CancellationToken;
+use tokio::task::spawn_blocking;
 use tracing::info;
 
 use crate::failure::Failure;
+use crate::shutdown::Shutdown;
 
-/// How much later than the loop's own deadline the process gives up on it.
+/// How much later than the loop's own deadline the process gives up on it, and how long the last line may take.
 const GRACE: Duration = Duration::from_millis(1000);
 
 /// How a loop ended.
@@ -44,81 +48,117 @@ impl Ending {
 
 /// Runs `work` on a thread of its own until it ends, and writes the line `service stopped`.
 ///
-/// The first SIGTERM or SIGINT, or the end of `stop`, cancels the token that `work` was given. From then on it has
+/// The first SIGTERM or SIGINT, or the end of `stop`, requests the shutdown that `work` was given. From then on it has
 /// `shutdown_timeout`; a second later the process says that it could not stop it, and ends. A second signal ends the
 /// process at once, with code 128 + signal.
 pub fn supervise(
     journal: &Arc<Journal>,
     shutdown_timeout: Duration,
     stop: impl Future<Output = ()>,
-    work: impl FnOnce(CancellationToken) -> Ending + Send + 'static,
+    work: impl FnOnce(&Shutdown) -> Ending + Send + 'static,
 ) -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let stopped = match runtime {
-        Ok(runtime) => runtime.block_on(watch(shutdown_timeout, stop, work)),
-        Err(error) => failed(format!("could not start the runtime: {error}")),
-    };
-    let exit_code = stopped.exit_code;
-    let level = if exit_code == 0 { Level::Info } else { Level::Error };
-    let entry = Entry::Stopped(stopped);
-    match journal.record(level, &entry) {
-        Ok(()) => ExitCode::from(exit_code),
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("could not write the log: {error}; {entry:?}");
-            ExitCode::from(exit_code.max(1))
+            eprintln!("could not start the runtime: {error}");
+            return ExitCode::FAILURE;
         }
-    }
-}
-
-fn failed(reason: String) -> Stopped {
-    Stopped { exit_code: 1, reason, count: 0, not_committed: Vec::new() }
+    };
+    let exit_code = runtime.block_on(watch(Arc::clone(journal), shutdown_timeout, stop, work));
+    // Whatever still blocks is not waited for.
+    runtime.shutdown_background();
+    ExitCode::from(exit_code)
 }
 
 async fn watch(
+    journal: Arc<Journal>,
     shutdown_timeout: Duration,
     stop: impl Future<Output = ()>,
-    work: impl FnOnce(CancellationToken) -> Ending + Send + 'static,
-) -> Stopped {
+    work: impl FnOnce(&Shutdown) -> Ending + Send + 'static,
+) -> u8 {
     let (terminate, interrupt) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
-    let (Ok(mut terminate), Ok(mut interrupt)) = (terminate, interrupt) else {
-        return failed("could not listen for signals".to_owned());
+    let (Ok(terminate), Ok(interrupt)) = (terminate, interrupt) else {
+        return last_line(journal, failed("could not listen for signals")).await;
     };
-    let token = CancellationToken::new();
+    let mut signals = Signals { terminate, interrupt };
+    let shutdown = Arc::new(Shutdown::new(shutdown_timeout));
     let (done, mut ending) = oneshot::channel();
-    let of_work = token.clone();
+    let of_work = Arc::clone(&shutdown);
     // A thread, because librdkafka's calls block. Nobody joins it: past the deadline it may never return.
     let spawned = std::thread::Builder::new().name("loop".to_owned()).spawn(move || {
         // The receiver is gone only when the deadline has passed.
-        drop(done.send(work(of_work)));
+        drop(done.send(work(&of_work)));
     });
-    if let Err(error) = spawned {
-        return failed(format!("could not start a thread: {error}"));
+    if spawned.is_err() {
+        return last_line(journal, failed("could not start a thread")).await;
     }
 
-    tokio::select! {
-        ending = &mut ending => return told(ending),
-        name = either(&mut terminate, &mut interrupt) => info!(signal = name.0, "stop requested"),
-        () = stop => info!("stop requested"),
-    }
-    token.cancel();
-    tokio::select! {
-        ending = &mut ending => told(ending),
-        () = tokio::time::sleep(shutdown_timeout + GRACE) => {
-            failed(format!("the client did not stop within {} ms", (shutdown_timeout + GRACE).as_millis()))
+    let requested = tokio::select! {
+        ending = &mut ending => Err(told(ending)),
+        (name, _) = signals.next() => Ok(name),
+        () = stop => Ok("none"),
+    };
+    let stopped = match requested {
+        Err(stopped) => stopped,
+        Ok(signal) => {
+            shutdown.request();
+            spawn_blocking(move || info!(signal, "stop requested"));
+            let whole = shutdown_timeout + GRACE;
+            tokio::select! {
+                ending = &mut ending => told(ending),
+                () = tokio::time::sleep(whole) => {
+                    failed(&format!("the client did not stop within {} ms", whole.as_millis()))
+                }
+                (_, number) = signals.next() => exit_now(128 + number),
+            }
         }
-        (_, number) = either(&mut terminate, &mut interrupt) => exit_now(128 + number),
+    };
+    tokio::select! {
+        exit_code = last_line(journal, stopped) => exit_code,
+        (_, number) = signals.next(), if shutdown.is_requested() => exit_now(128 + number),
     }
+}
+
+fn failed(reason: &str) -> Stopped {
+    Stopped { exit_code: 1, reason: reason.to_owned(), count: 0, not_committed: Vec::new() }
 }
 
 fn told(ending: Result<Ending, oneshot::error::RecvError>) -> Stopped {
     // The sender is dropped without a word only when the thread panicked.
-    ending.map_or_else(|_| failed("the loop panicked".to_owned()), Ending::into_stopped)
+    ending.map_or_else(|_| failed("the loop panicked"), Ending::into_stopped)
 }
 
-async fn either(terminate: &mut Signal, interrupt: &mut Signal) -> (&'static str, i32) {
-    tokio::select! {
-        _ = terminate.recv() => ("SIGTERM", SignalKind::terminate().as_raw_value()),
-        _ = interrupt.recv() => ("SIGINT", SignalKind::interrupt().as_raw_value()),
+/// Writes `service stopped`; gives the exit code.
+async fn last_line(journal: Arc<Journal>, stopped: Stopped) -> u8 {
+    let exit_code = stopped.exit_code;
+    let level = if exit_code == 0 { Level::Info } else { Level::Error };
+    let entry = Entry::Stopped(stopped);
+    let shown = format!("{entry:?}");
+    let written = tokio::time::timeout(GRACE, spawn_blocking(move || journal.record(level, &entry))).await;
+    match written {
+        Ok(Ok(Ok(()))) => exit_code,
+        Ok(Ok(Err(error))) => {
+            eprintln!("could not write the log: {error}; {shown}");
+            exit_code.max(1)
+        }
+        Ok(Err(_)) | Err(_) => {
+            eprintln!("could not write the log in time; {shown}");
+            exit_code.max(1)
+        }
+    }
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    async fn next(&mut self) -> (&'static str, i32) {
+        tokio::select! {
+            _ = self.terminate.recv() => ("SIGTERM", SignalKind::terminate().as_raw_value()),
+            _ = self.interrupt.recv() => ("SIGINT", SignalKind::interrupt().as_raw_value()),
+        }
     }
 }
 

@@ -1,6 +1,5 @@
 //! The embedded broker of the tests: librdkafka's mock cluster, in this process or in one that can be frozen.
 
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -12,8 +11,7 @@ use crate::process::{Process, binary};
 
 /// A name that no other test has.
 pub fn topic() -> String {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    format!("topic-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+    format!("topic-{}", uuid::Uuid::new_v4().simple())
 }
 
 /// A broker with one topic, in this process.
@@ -101,7 +99,7 @@ pub struct BrokerProcess {
 impl BrokerProcess {
     /// Starts it with ten partitions.
     pub fn start() -> Self {
-        let mut process = Process::start(binary("sandbox"), &["--broker-only"], &[]);
+        let process = Process::start(binary("sandbox"), &["--broker-only"], &[]);
         process.wait_for_text("cargo run -p consumer-svc");
         let variables = process
             .text()

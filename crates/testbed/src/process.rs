@@ -175,7 +175,7 @@ impl Process {
     }
 
     /// Waits for this text anywhere in its output.
-    pub fn wait_for_text(&mut self, text: &str) {
+    pub fn wait_for_text(&self, text: &str) {
         self.wait_until(text, |it| it.text().contains(text));
     }
 

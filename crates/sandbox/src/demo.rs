@@ -41,7 +41,7 @@ enum Phase {
     },
 }
 
-struct Session {
+struct Demo {
     children: Vec<Child>,
     evidence: Evidence,
     screen: Screen,
@@ -57,7 +57,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("could not start")?;
     let exit_code = runtime.block_on(async {
         let broker = Broker::start(arguments.partitions)?;
-        if arguments.broker_only { broker_only(&broker).await } else { session(arguments, &broker).await }
+        if arguments.broker_only { broker_only(&broker).await } else { demo(arguments, &broker).await }
     })?;
     Ok(ExitCode::from(exit_code))
 }
@@ -90,15 +90,15 @@ fn settings(broker: &Broker) -> Vec<(&'static str, String)> {
 }
 
 #[expect(clippy::future_not_send, reason = "the runtime has one thread")]
-async fn session(arguments: &Arguments, broker: &Broker) -> Result<u8> {
+async fn demo(arguments: &Arguments, broker: &Broker) -> Result<u8> {
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let (events, mut heard) = unbounded_channel();
     let (sights, mut seen) = unbounded_channel();
     let _watching = broker.watch(GROUP, move |sight| {
-        // Nobody listens any more when the session is over.
+        // Nobody listens any more when it is over.
         sights.send(sight).ok();
     })?;
-    let mut session = Session {
+    let mut demo = Demo {
         children: start(arguments, broker, &events)?,
         evidence: Evidence::new()?,
         screen: Screen::default(),
@@ -107,18 +107,18 @@ async fn session(arguments: &Arguments, broker: &Broker) -> Result<u8> {
         killed_replicas: 0,
         mishaps: Vec::new(),
     };
-    session.introduce(arguments);
+    demo.introduce(arguments);
     let mut tick = tokio::time::interval(TICK);
-    while !session.children.is_empty() {
+    while !demo.children.is_empty() {
         tokio::select! {
-            Some(event) = heard.recv() => session.hear(event)?,
-            Some(sight) = seen.recv() => session.evidence.see(&sight),
-            _ = interrupt.recv() => if session.interrupted() { return Ok(130) },
-            _ = terminate.recv() => if session.interrupted() { return Ok(143) },
-            _ = tick.tick() => session.go_on(),
+            Some(event) = heard.recv() => demo.hear(event)?,
+            Some(sight) = seen.recv() => demo.evidence.see(&sight),
+            _ = interrupt.recv() => if demo.interrupted() { return Ok(130) },
+            _ = terminate.recv() => if demo.interrupted() { return Ok(143) },
+            _ = tick.tick() => demo.go_on(),
         }
     }
-    session.judge()
+    demo.judge()
 }
 
 fn start(arguments: &Arguments, broker: &Broker, events: &UnboundedSender<Event>) -> Result<Vec<Child>> {
@@ -139,7 +139,7 @@ fn repeats_per_kill(arguments: &Arguments) -> u64 {
     (arguments.rate * 2.0).ceil() as u64 + u64::from(arguments.partitions.unsigned_abs())
 }
 
-impl Session {
+impl Demo {
     fn introduce(&self, arguments: &Arguments) {
         let Arguments { consumers, partitions, rate, count, .. } = arguments;
         let end = if *count == 0 { "until Ctrl-C".to_owned() } else { format!("{count} messages") };
