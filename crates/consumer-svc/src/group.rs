@@ -94,9 +94,13 @@ impl ConsumerContext for Group {
                 let mut state = self.state();
                 state.positions.revoke(&partitions);
                 let owned = state.positions.owned();
+                let not_committed = state.positions.not_committed();
                 drop(state);
                 if is_lost {
-                    warn!(?partitions, ?owned, "partitions lost");
+                    // Others go on from the last commit: from here, these are repeats.
+                    let not_committed: Vec<[i64; 2]> =
+                        not_committed.iter().map(|next| [i64::from(next.partition), next.offset]).collect();
+                    warn!(?partitions, ?owned, ?not_committed, "partitions lost");
                 } else {
                     info!(?partitions, ?owned, "partitions revoked");
                 }
