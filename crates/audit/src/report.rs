@@ -204,7 +204,7 @@ fn list(instances: &BTreeSet<String>) -> String {
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Proven => "PROVEN: every acknowledged message was received",
+            Self::Proven => "PROVEN: every acknowledged message was received, and none too often",
             Self::Violated => "VIOLATED: see above",
             Self::Insufficient => "INSUFFICIENT EVIDENCE: nothing wrong was seen, but see above",
         })
