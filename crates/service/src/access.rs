@@ -239,7 +239,8 @@ impl Access {
         let (bootstrap_servers, topic) = (&self.bootstrap_servers, &self.topic);
         match kind {
             Kind::Unreachable => {
-                let next_step = "start the broker, or mend KAFKA_BOOTSTRAP_SERVERS, KAFKA_SECURITY_PROTOCOL or the account";
+                let next_step =
+                    "start the broker, or mend KAFKA_BOOTSTRAP_SERVERS, KAFKA_SECURITY_PROTOCOL or the account";
                 warn!(bootstrap_servers, waited_s, next_step, error, "broker unreachable");
             }
             Kind::TopicMissing => {
