@@ -18,6 +18,9 @@ use crate::positions::Positions;
 pub(crate) struct State {
     pub(crate) books: Books,
     pub(crate) positions: Positions,
+    /// Whether the group has given it an assignment, if only an empty one, and not taken it away since. Stays true through
+    /// a rebalance.
+    pub(crate) is_member: bool,
     /// The first line that a callback could not write.
     pub(crate) write_error: Option<io::Error>,
     /// What librdkafka said when it had no offset to start from.
@@ -32,7 +35,10 @@ pub(crate) struct Group {
 
 impl Group {
     pub(crate) fn new(access: Arc<Access>, books: Books, positions: Positions) -> Self {
-        Self { access, state: Mutex::new(State { books, positions, write_error: None, no_offset: None }) }
+        Self {
+            access,
+            state: Mutex::new(State { books, positions, is_member: false, write_error: None, no_offset: None }),
+        }
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
@@ -80,6 +86,7 @@ impl ConsumerContext for Group {
                 self.access.worked();
                 let partitions = partitions_of(list);
                 let mut state = self.state();
+                state.is_member = true;
                 state.positions.assign(&partitions);
                 let owned = state.positions.owned();
                 drop(state);
@@ -92,6 +99,7 @@ impl ConsumerContext for Group {
                 let is_lost = consumer.assignment_lost();
                 let partitions = partitions_of(list);
                 let mut state = self.state();
+                state.is_member &= !is_lost;
                 state.positions.revoke(&partitions);
                 let owned = state.positions.owned();
                 let not_committed = state.positions.not_committed();

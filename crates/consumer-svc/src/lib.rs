@@ -17,17 +17,27 @@ use std::sync::Arc;
 use clap::Parser as _;
 use journal::Starting;
 use kafka_config::ConsumerSettings;
-use service::{Begun, begin, supervise};
+use service::{Begun, Health, begin, supervise};
 
 /// One replica of a consumer group that logs each message it receives.
 #[derive(clap::Parser, Debug)]
 #[command(name = "consumer-svc", version, after_long_help = kafka_config::help(kafka_config::AppliesTo::Consumer))]
-struct Arguments {}
+struct Arguments {
+    #[command(subcommand)]
+    question: Option<Question>,
+}
+
+#[derive(clap::Subcommand, Debug)]
+enum Question {
+    /// Ask the service that runs with this environment whether it is ready: 0 if it is, 1 if not.
+    Healthcheck,
+}
 
 /// The whole program: settings come from the environment, `--help` lists them.
 pub fn main() -> ExitCode {
     match Arguments::try_parse() {
-        Ok(Arguments {}) => start(std::future::pending()),
+        Ok(Arguments { question: None }) => start(std::future::pending()),
+        Ok(Arguments { question: Some(Question::Healthcheck) }) => service::healthcheck(),
         Err(error) => service::explain(&error),
     }
 }
@@ -55,6 +65,8 @@ pub fn start(stop: impl Future<Output = ()>) -> ExitCode {
         Ok(begun) => begun,
         Err(exit_code) => return exit_code,
     };
-    let of_loop = Arc::clone(&journal);
-    supervise(&journal, settings.runtime.shutdown_timeout, stop, move |shutdown| run::run(settings, &of_loop, shutdown))
+    // Past this the group has given its partitions away.
+    let health = Health::new(settings.max_poll_interval);
+    let (runtime, of_loop, its_health) = (settings.runtime.clone(), Arc::clone(&journal), Arc::clone(&health));
+    supervise(&journal, &runtime, &health, stop, move |shutdown| run::run(settings, &of_loop, &its_health, shutdown))
 }

@@ -12,7 +12,7 @@ use kafka_config::ConsumerSettings;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
-use service::{Access, Ending, Failure, Shutdown, release};
+use service::{Access, Ending, Failure, Health, Shutdown, release};
 use tracing::{debug, warn};
 
 use crate::books::Books;
@@ -28,7 +28,12 @@ const MESSAGES_PER_CLOCK: u32 = 8;
 const LAST_ANSWERS: Duration = Duration::from_millis(100);
 const OFFSETS_TIMEOUT: Duration = Duration::from_secs(3);
 
-pub(crate) fn run(settings: ConsumerSettings, journal: &Arc<Journal>, shutdown: &Shutdown) -> Ending {
+pub(crate) fn run(
+    settings: ConsumerSettings,
+    journal: &Arc<Journal>,
+    health: &Arc<Health>,
+    shutdown: &Shutdown,
+) -> Ending {
     let ConsumerSettings { connection, group_id, max_messages, runtime, properties, .. } = settings;
     let topic = connection.topic.as_str();
     let books = Books::new(Arc::clone(journal), topic, &group_id, runtime.log_messages);
@@ -41,7 +46,7 @@ pub(crate) fn run(settings: ConsumerSettings, journal: &Arc<Journal>, shutdown: 
             return Ending { failure: Some(failure), ..Ending::default() };
         }
     };
-    let replica = Replica { consumer, access, topic: topic.to_owned(), max_messages };
+    let replica = Replica { consumer, access, health: Arc::clone(health), topic: topic.to_owned(), max_messages };
     let mut failure = replica.until_stopped(shutdown).err();
     if let Err(error) = replica.consumer.context().account(&replica.consumer, Books::close_summary) {
         failure.get_or_insert(Failure::Journal(error));
@@ -65,6 +70,7 @@ pub(crate) fn run(settings: ConsumerSettings, journal: &Arc<Journal>, shutdown: 
 struct Replica {
     consumer: BaseConsumer<Group>,
     access: Arc<Access>,
+    health: Arc<Health>,
     topic: String,
     max_messages: u64,
 }
@@ -73,7 +79,7 @@ impl Replica {
     fn until_stopped(&self, shutdown: &Shutdown) -> Result<(), Failure> {
         // Subscribing to a topic that is missing would be told by librdkafka once, in its own words.
         let poll = || drop(self.consumer.poll(POLL));
-        if self.access.wait_for_topic(self.consumer.client(), poll, shutdown)?.is_none() {
+        if self.access.wait_for_topic(self.consumer.client(), poll, &self.health, shutdown)?.is_none() {
             return Ok(());
         }
         let subscribed = self.consumer.subscribe(&[&self.topic]);
@@ -112,9 +118,17 @@ impl Replica {
                     self.access.worked();
                 }
                 self.access.look_after(self.consumer.client())?;
+                self.health.tick();
+                self.health.set_not_ready(self.not_ready());
             }
         }
         Ok(())
+    }
+
+    /// A replica without partitions is ready, too: it takes over when another goes.
+    fn not_ready(&self) -> Option<&'static str> {
+        let is_member = self.consumer.context().state().is_member;
+        self.access.obstacle().or((!is_member).then_some("not in the group"))
     }
 
     /// An error of the client. Whatever it retries by itself was heard of in the context already.

@@ -1,5 +1,6 @@
 //! Second stage: typed values out of raw text, with every problem written down.
 
+use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -7,8 +8,9 @@ use crate::environment::Environment;
 use crate::problem::Problem;
 use crate::variable::Variable;
 
-/// Collects problems while values are read. A problem never repeats the value: a secret may stand where it should not. A value with a problem is replaced by its default, which nobody sees:
-/// settings with a problem are never returned.
+/// Collects problems while values are read. A problem never repeats the value: a secret may stand where
+/// it should not. A value with a problem is replaced by its default, which nobody sees: settings with a problem are never
+/// returned.
 pub(crate) struct Check<'e> {
     environment: &'e Environment,
     pub(crate) problems: Vec<Problem>,
@@ -66,6 +68,14 @@ impl<'e> Check<'e> {
 
     pub(crate) fn millis(&mut self, variable: &Variable, raw: Option<&str>, range: RangeInclusive<u64>) -> Duration {
         Duration::from_millis(self.integer(variable, raw, range))
+    }
+
+    pub(crate) fn address(&mut self, variable: &Variable, raw: Option<&str>) -> Option<SocketAddr> {
+        let address = raw?.trim().parse();
+        if address.is_err() {
+            self.problem(variable, "is no address with a port", "give one such as 0.0.0.0:8080 or 127.0.0.1:8080");
+        }
+        address.ok()
     }
 
     /// A path of a file that can be opened for reading.

@@ -1,5 +1,7 @@
 //! Settings of the consumer.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 
 use crate::check::Check;
@@ -43,6 +45,8 @@ pub struct ConsumerSettings {
     pub auto_offset_reset: AutoOffsetReset,
     /// `classic` or `consumer`.
     pub group_protocol: &'static str,
+    /// How long the loop may go without a poll before the group gives its partitions away.
+    pub max_poll_interval: Duration,
     /// Stop after so many messages; 0: never.
     pub max_messages: u64,
     /// Logging and stopping.
@@ -74,21 +78,30 @@ impl ConsumerSettings {
         let reset = raw_kafka.auto_offset_reset.as_deref();
         let (auto_offset_reset, reset) = check.choice(&KAFKA_AUTO_OFFSET_RESET, reset, AUTO_OFFSET_RESETS);
         properties.set("auto.offset.reset", reset, KAFKA_AUTO_OFFSET_RESET.name);
-        let group_protocol = group(raw_kafka, &mut check, &mut properties);
+        let (group_protocol, max_poll_interval) = group(raw_kafka, &mut check, &mut properties);
         let max_messages = check.integer(&CONSUMER_MAX_MESSAGES, raw.max_messages.as_deref(), 0..=u64::MAX);
         let runtime = RuntimeSettings::read(raw_runtime, &mut check);
         passthrough::apply(environment, &mut properties, &mut check.problems);
         properties.check(&mut check.problems);
 
         if check.problems.is_empty() {
-            Ok(Self { connection, group_id, auto_offset_reset, group_protocol, max_messages, runtime, properties })
+            Ok(Self {
+                connection,
+                group_id,
+                auto_offset_reset,
+                group_protocol,
+                max_poll_interval,
+                max_messages,
+                runtime,
+                properties,
+            })
         } else {
             Err(Problems(check.problems))
         }
     }
 }
 
-fn group(raw: RawKafka, check: &mut Check<'_>, properties: &mut Properties) -> &'static str {
+fn group(raw: RawKafka, check: &mut Check<'_>, properties: &mut Properties) -> (&'static str, Duration) {
     let protocol = check.choice(&KAFKA_GROUP_PROTOCOL, raw.group_protocol.as_deref(), GROUP_PROTOCOLS);
     properties.set("group.protocol", protocol, KAFKA_GROUP_PROTOCOL.name);
     if let Some(instance) = raw.group_instance_id {
@@ -117,5 +130,5 @@ fn group(raw: RawKafka, check: &mut Check<'_>, properties: &mut Properties) -> &
         let hint = "take it away; the broker's group.consumer.session.timeout.ms decides";
         check.problem(&KAFKA_SESSION_TIMEOUT_MS, "does not go with KAFKA_GROUP_PROTOCOL=consumer", hint);
     }
-    protocol
+    (protocol, Duration::from_millis(poll))
 }

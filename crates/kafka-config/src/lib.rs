@@ -32,6 +32,6 @@ pub use environment::Environment;
 pub use problem::{Problem, Problems};
 pub use producer::ProducerSettings;
 pub use properties::Properties;
-pub use runtime::RuntimeSettings;
+pub use runtime::{RuntimeSettings, http_addr};
 pub use table::{env_example, help, markdown};
 pub use variable::{AppliesTo, VARIABLES, Variable};

@@ -14,22 +14,36 @@ mod schedule;
 use std::future::Future;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Parser as _;
 use journal::Starting;
 use kafka_config::ProducerSettings;
 use message::RunId;
-use service::{Begun, begin, supervise};
+use service::{Begun, Health, begin, supervise};
+
+/// The loop stands still when nobody takes its log lines, or when it is broken.
+const STALL_LIMIT: Duration = Duration::from_secs(60);
 
 /// Sends a numbered, timestamped message each second to a Kafka topic.
 #[derive(clap::Parser, Debug)]
 #[command(name = "producer-svc", version, after_long_help = kafka_config::help(kafka_config::AppliesTo::Producer))]
-struct Arguments {}
+struct Arguments {
+    #[command(subcommand)]
+    question: Option<Question>,
+}
+
+#[derive(clap::Subcommand, Debug)]
+enum Question {
+    /// Ask the service that runs with this environment whether it is ready: 0 if it is, 1 if not.
+    Healthcheck,
+}
 
 /// The whole program: settings come from the environment, `--help` lists them.
 pub fn main() -> ExitCode {
     match Arguments::try_parse() {
-        Ok(Arguments {}) => start(std::future::pending()),
+        Ok(Arguments { question: None }) => start(std::future::pending()),
+        Ok(Arguments { question: Some(Question::Healthcheck) }) => service::healthcheck(),
         Err(error) => service::explain(&error),
     }
 }
@@ -57,8 +71,9 @@ pub fn start(stop: impl Future<Output = ()>) -> ExitCode {
         Ok(begun) => begun,
         Err(exit_code) => return exit_code,
     };
-    let of_loop = Arc::clone(&journal);
-    supervise(&journal, settings.runtime.shutdown_timeout, stop, move |shutdown| {
-        run::run(settings, run, &of_loop, shutdown)
+    let health = Health::new(STALL_LIMIT);
+    let (runtime, of_loop, its_health) = (settings.runtime.clone(), Arc::clone(&journal), Arc::clone(&health));
+    supervise(&journal, &runtime, &health, stop, move |shutdown| {
+        run::run(settings, run, &of_loop, &its_health, shutdown)
     })
 }

@@ -12,7 +12,7 @@ use kafka_config::{ProducerSettings, Rate};
 use message::{KeyWriter, RunId, Stamp, encode};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, PurgeConfig};
-use service::{Access, Ending, Failure, Shutdown, release};
+use service::{Access, Ending, Failure, Health, Shutdown, release};
 use tracing::warn;
 
 use crate::books::Books;
@@ -33,10 +33,18 @@ const HOUSEKEEPING_EVERY: Duration = Duration::from_millis(200);
 const METADATA_EVERY: Duration = Duration::from_secs(30);
 /// A full queue is tried again after this, then after twice as long, up to [`POLL`].
 const FULL_QUEUE_WAIT: Duration = Duration::from_millis(1);
+/// Without an acknowledgement for so long while some are due, the producer is not ready.
+const LATE_AFTER: Duration = Duration::from_secs(10);
 /// Purging is local; so much is enough to hear of everything that was purged.
 const PURGE: Duration = Duration::from_millis(500);
 
-pub(crate) fn run(settings: ProducerSettings, run: RunId, journal: &Arc<Journal>, shutdown: &Shutdown) -> Ending {
+pub(crate) fn run(
+    settings: ProducerSettings,
+    run: RunId,
+    journal: &Arc<Journal>,
+    health: &Arc<Health>,
+    shutdown: &Shutdown,
+) -> Ending {
     let ProducerSettings { connection, rate, max_messages, runtime, properties } = settings;
     let books = Books::new(Arc::clone(journal), run, &connection.topic, runtime.log_messages);
     let access = Arc::new(Access::new(&connection, properties));
@@ -48,7 +56,9 @@ pub(crate) fn run(settings: ProducerSettings, run: RunId, journal: &Arc<Journal>
             return Ending { failure: Some(failure), ..Ending::default() };
         }
     };
-    let mut sender = Sender { producer, access, topic: connection.topic, run, rate, max_messages, partitions: None };
+    let health = Arc::clone(health);
+    let topic = connection.topic;
+    let mut sender = Sender { producer, access, health, topic, run, rate, max_messages, partitions: None };
     let mut failure = sender.until_stopped(shutdown).err();
     sender.finish(shutdown);
 
@@ -66,6 +76,7 @@ pub(crate) fn run(settings: ProducerSettings, run: RunId, journal: &Arc<Journal>
 struct Sender {
     producer: BaseProducer<Delivery>,
     access: Arc<Access>,
+    health: Arc<Health>,
     topic: String,
     run: RunId,
     rate: Rate,
@@ -86,7 +97,8 @@ impl Sender {
     fn until_stopped(&mut self, shutdown: &Shutdown) -> Result<(), Failure> {
         // Asking for the topic first tells of a missing one at once.
         let client = self.producer.client();
-        let Some(count) = self.access.wait_for_topic(client, || self.producer.poll(POLL), shutdown)? else {
+        let poll = || self.producer.poll(POLL);
+        let Some(count) = self.access.wait_for_topic(client, poll, &self.health, shutdown)? else {
             return Ok(());
         };
         // Asking again spares half a second: librdkafka tries to get its producer id with each answer, which fails while
@@ -201,20 +213,26 @@ impl Sender {
             return Ok(());
         }
         chores.done_at = now;
-        let acknowledged = {
+        let (acknowledged, outstanding) = {
             let mut books = self.producer.context().books();
             books.tick(now);
             if let Some(error) = books.take_write_error() {
                 return Err(Failure::Journal(error));
             }
-            books.acknowledged()
+            (books.acknowledged(), books.outstanding())
         };
         let is_delivering = acknowledged > chores.acknowledged;
         if is_delivering {
             chores.acknowledged = acknowledged;
             self.access.worked();
         }
+        if is_delivering || outstanding == 0 {
+            chores.prompt_at = now;
+        }
         self.access.look_after(self.producer.client())?;
+        self.health.tick();
+        let is_late = now.saturating_duration_since(chores.prompt_at) > LATE_AFTER;
+        self.health.set_not_ready(self.access.obstacle().or(is_late.then_some("messages are not acknowledged")));
         // Asking blocks; a broker that is away is asked by `look_after`, in its own time.
         let due = chores.metadata_at.is_none_or(|at| now.saturating_duration_since(at) >= METADATA_EVERY);
         if let Some(partitions) = partitions
@@ -257,6 +275,8 @@ struct Message {
 struct Chores {
     done_at: Instant,
     acknowledged: u64,
+    /// When an acknowledgement last came, or none was due.
+    prompt_at: Instant,
     /// `None`: at once.
     metadata_at: Option<Instant>,
     sent_since_poll: u32,
@@ -265,6 +285,6 @@ struct Chores {
 impl Chores {
     fn new() -> Self {
         let now = Instant::now();
-        Self { done_at: now, acknowledged: 0, metadata_at: Some(now), sent_since_poll: 0 }
+        Self { done_at: now, acknowledged: 0, prompt_at: now, metadata_at: Some(now), sent_since_poll: 0 }
     }
 }

@@ -10,9 +10,10 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 use tracing::{debug, error, info, warn};
 
 use crate::failure::Failure;
+use crate::health::Health;
 use crate::shutdown::Shutdown;
 
-/// Long enough that a broker which just starts is not complained of.
+/// Long enough that a broker which just starts, or one connection that broke, is not complained of.
 const FIRST_TOLD_AFTER: Duration = Duration::from_secs(2);
 const TOLD_EVERY: Duration = Duration::from_secs(10);
 /// A refusal may pass: accounts reach a starting broker after its listeners.
@@ -136,6 +137,17 @@ impl Access {
         }
     }
 
+    /// What stands in the way for longer than a moment, in constant words.
+    pub fn obstacle(&self) -> Option<&'static str> {
+        let state = self.state();
+        let complaint = state.complaint.as_ref()?;
+        (complaint.since.elapsed() >= FIRST_TOLD_AFTER).then_some(match complaint.kind {
+            Kind::Unreachable => "broker unreachable",
+            Kind::TopicMissing => "topic missing",
+            Kind::Unauthenticated | Kind::Unauthorised => "broker refuses the account",
+        })
+    }
+
     /// Asks the broker for the topic and gives the number of its partitions, or `None` and a complaint.
     ///
     /// Blocks for a second at most. Events that explain a failure arrive when the client is polled.
@@ -182,9 +194,11 @@ impl Access {
         &self,
         client: &Client<C>,
         poll: impl Fn(),
+        health: &Health,
         shutdown: &Shutdown,
     ) -> Result<Option<usize>, Failure> {
         while !shutdown.is_requested() {
+            health.tick();
             if let Some(partitions) = self.probe(client) {
                 info!(topic = self.topic, partitions, "topic found");
                 return Ok(Some(partitions));
@@ -195,6 +209,7 @@ impl Access {
                 poll();
             }
             self.give_up_or_tell(client)?;
+            health.set_not_ready(Some(self.obstacle().unwrap_or("starting")));
         }
         Ok(None)
     }

@@ -1,8 +1,11 @@
-//! What both services do alike: logging, signals and deadlines, reaching the broker, and how they end.
+//! What both services do alike: logging, signals and deadlines, health, reaching the broker, and how they end.
 
 mod access;
 mod detail;
 mod failure;
+mod health;
+mod healthcheck;
+mod http;
 mod latency;
 mod logging;
 mod shutdown;
@@ -12,6 +15,8 @@ mod supervise;
 pub use access::Access;
 pub use detail::{Detail, SUMMARY_RANGES_MAX};
 pub use failure::Failure;
+pub use health::Health;
+pub use healthcheck::healthcheck;
 pub use latency::Latencies;
 pub use shutdown::{Shutdown, release};
 pub use start::{Begun, begin, explain};

@@ -79,6 +79,7 @@ fn about(connection: &Connection, runtime: &RuntimeSettings) -> Map<String, Valu
         "bootstrap_servers": connection.bootstrap_servers,
         "security_protocol": connection.security_protocol,
         "sasl_mechanism": connection.sasl_mechanism,
+        "http_addr": runtime.http_addr,
         "shutdown_timeout_ms": u64::try_from(runtime.shutdown_timeout.as_millis()).unwrap_or(u64::MAX),
     });
     match settings {

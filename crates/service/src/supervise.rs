@@ -9,12 +9,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use journal::{Entry, Journal, Level, NextOffset, Stopped};
+use kafka_config::RuntimeSettings;
+use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 use tracing::info;
 
 use crate::failure::Failure;
+use crate::health::Health;
+use crate::http;
 use crate::shutdown::Shutdown;
 
 /// How much later than the loop's own deadline the process gives up on it, and how long the last line may take.
@@ -46,33 +50,35 @@ impl Ending {
     }
 }
 
-/// Runs `work` on a thread of its own until it ends, and writes the line `service stopped`.
+/// Runs `work` on a thread of its own until it ends, answers who asks for `health`, and writes the line `service stopped`.
 ///
 /// The first SIGTERM or SIGINT, or the end of `stop`, requests the shutdown that `work` was given. From then on it has
-/// `shutdown_timeout`; a second later the process says that it could not stop it, and ends. A second signal ends the
+/// the shutdown timeout; a second later the process says that it could not stop it, and ends. A second signal ends the
 /// process at once, with code 128 + signal.
 pub fn supervise(
     journal: &Arc<Journal>,
-    shutdown_timeout: Duration,
+    runtime: &RuntimeSettings,
+    health: &Arc<Health>,
     stop: impl Future<Output = ()>,
     work: impl FnOnce(&Shutdown) -> Ending + Send + 'static,
 ) -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
+    let executor = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(executor) => executor,
         Err(error) => {
             eprintln!("could not start the runtime: {error}");
             return ExitCode::FAILURE;
         }
     };
-    let exit_code = runtime.block_on(watch(Arc::clone(journal), shutdown_timeout, stop, work));
+    let exit_code = executor.block_on(watch(Arc::clone(journal), runtime, Arc::clone(health), stop, work));
     // Whatever still blocks is not waited for.
-    runtime.shutdown_background();
+    executor.shutdown_background();
     ExitCode::from(exit_code)
 }
 
 async fn watch(
     journal: Arc<Journal>,
-    shutdown_timeout: Duration,
+    runtime: &RuntimeSettings,
+    health: Arc<Health>,
     stop: impl Future<Output = ()>,
     work: impl FnOnce(&Shutdown) -> Ending + Send + 'static,
 ) -> u8 {
@@ -80,6 +86,21 @@ async fn watch(
     let (Ok(terminate), Ok(interrupt)) = (terminate, interrupt) else {
         return last_line(journal, failed("could not listen for signals")).await;
     };
+    if let Some(address) = runtime.http_addr {
+        match TcpListener::bind(address).await {
+            Ok(listener) => {
+                let address = listener.local_addr().unwrap_or(address);
+                spawn_blocking(move || info!(%address, "health endpoints opened"));
+                tokio::spawn(http::serve(listener, Arc::clone(&health)));
+            }
+            // Nobody would ever be told that it is ready.
+            Err(error) => {
+                let reason = format!("could not listen on HTTP_ADDR {address}: {error}");
+                return last_line(journal, failed(&reason)).await;
+            }
+        }
+    }
+    let shutdown_timeout = runtime.shutdown_timeout;
     let mut signals = Signals { terminate, interrupt };
     let shutdown = Arc::new(Shutdown::new(shutdown_timeout));
     let (done, mut ending) = oneshot::channel();
@@ -101,6 +122,7 @@ async fn watch(
     let stopped = match requested {
         Err(stopped) => stopped,
         Ok(signal) => {
+            health.stop();
             shutdown.request();
             spawn_blocking(move || info!(signal, "stop requested"));
             let whole = shutdown_timeout + GRACE;

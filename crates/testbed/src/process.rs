@@ -191,6 +191,21 @@ impl Process {
         holds(self)
     }
 
+    /// Asks its HTTP listener, which `HTTP_ADDR` has to put at a free port; the status and the answer.
+    pub fn ask(&self, path: &str) -> (u16, String) {
+        let url = format!("http://{}{path}", self.http_address());
+        let response = minreq::get(url).with_timeout(DEADLINE.as_secs()).send().expect("an answer");
+        let answer = response.as_str().expect("text").trim_end().to_owned();
+        (response.status_code, answer)
+    }
+
+    /// Where it listens, as its log says.
+    pub fn http_address(&self) -> String {
+        self.wait_for("health endpoints opened");
+        let lines = self.with_message("health endpoints opened");
+        lines[0]["address"].as_str().expect("an address").to_owned()
+    }
+
     /// Sends a signal.
     pub fn signal(&self, signal: Signal) {
         let pid = Pid::from_child(&self.child);
