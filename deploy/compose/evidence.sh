@@ -13,7 +13,8 @@ mkdir -p "$directory"
 follow() {
   local name finished since=() file
   read -r name finished < <(docker inspect -f '{{.Name}} {{.State.FinishedAt}}' "$1") || return 0
-  file=$directory/${name#/}.${finished//:/-}.log
+  # A replica that is removed and comes back has the name of the former, and another id.
+  file=$directory/${name#/}.${1:0:12}.${finished//:/-}.log
   [[ ! -e $file ]] || return 0
   # What an earlier life of this container wrote is in another file.
   [[ $finished == 0001-* ]] || since=(--since "$finished")
