@@ -12,6 +12,8 @@ use rdkafka::Timestamp;
 use rdkafka::message::Message;
 use service::{Detail, Latencies, SUMMARY_RANGES_MAX};
 
+use crate::metrics::ConsumerMetrics;
+
 /// So many bad messages of a window are shown when a summary counts them.
 const BAD_SAMPLES: u64 = 10;
 
@@ -23,6 +25,7 @@ pub(crate) type Next = (i32, i64);
 pub(crate) struct Books {
     keys: KeyReader,
     journal: Arc<Journal>,
+    metrics: Arc<ConsumerMetrics>,
     topic: String,
     group_id: String,
     count: u64,
@@ -35,10 +38,17 @@ pub(crate) struct Books {
 }
 
 impl Books {
-    pub(crate) fn new(journal: Arc<Journal>, topic: &str, group_id: &str, mode: LogMessages) -> Self {
+    pub(crate) fn new(
+        journal: Arc<Journal>,
+        metrics: Arc<ConsumerMetrics>,
+        topic: &str,
+        group_id: &str,
+        mode: LogMessages,
+    ) -> Self {
         Self {
             keys: KeyReader::default(),
             journal,
+            metrics,
             topic: topic.to_owned(),
             group_id: group_id.to_owned(),
             count: 0,
@@ -63,6 +73,13 @@ impl Books {
         let key = message.key().and_then(|key| self.keys.read(key));
         let payload = Payload::decode(message.payload());
         let latency = latency(message.timestamp());
+        self.metrics.received.inc();
+        if let Some(latency) = latency {
+            self.metrics.latency.observe(latency.as_secs_f64());
+        }
+        if let Err(kind) = payload {
+            self.metrics.bad(kind);
+        }
         if self.detail.wants_line() {
             // Lines before this one must account for everything before this message.
             let mut next = self.close_summary()?;
@@ -72,6 +89,7 @@ impl Books {
             };
             self.journal.record(level, &entry)?;
             self.count += 1;
+            self.metrics.processed.inc();
             next.retain(|(partition, _)| *partition != message.partition());
             next.push((message.partition(), message.offset() + 1));
             return Ok(next);
@@ -121,6 +139,7 @@ impl Books {
         };
         self.journal.record(Level::Info, &Entry::ReceivedSummary(summary))?;
         self.count += count;
+        self.metrics.processed.inc_by(count);
         Ok(next)
     }
 
@@ -190,7 +209,8 @@ mod tests {
     fn books(mode: LogMessages, path: &str) -> Books {
         let out = std::fs::OpenOptions::new().write(true).open(path).unwrap();
         let journal = Journal::new(journal::Format::Json, "c", "0a1b2c3d", Box::new(out));
-        Books::new(Arc::new(journal), "t", "g", mode)
+        let metrics = ConsumerMetrics::new(&service::Metrics::new(&[], &[]));
+        Books::new(Arc::new(journal), Arc::new(metrics), "t", "g", mode)
     }
 
     #[test]

@@ -3,15 +3,16 @@
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rdkafka::TopicPartitionList;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, Rebalance};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code};
+use rdkafka::{Statistics, TopicPartitionList};
 use service::Access;
 use tracing::{info, warn};
 
 use crate::books::{Books, Next};
+use crate::metrics::ConsumerMetrics;
 use crate::positions::Positions;
 
 /// What the loop and the callbacks share. The callbacks run while the loop polls, on the loop's thread.
@@ -21,6 +22,8 @@ pub(crate) struct State {
     /// Whether the group has given it an assignment, if only an empty one, and not taken it away since. Stays true through
     /// a rebalance.
     pub(crate) is_member: bool,
+    /// Messages that owned partitions hold for this replica, as it last heard, of partitions whose broker it can reach.
+    pub(crate) waiting: i64,
     /// The first line that a callback could not write.
     pub(crate) write_error: Option<io::Error>,
     /// What librdkafka said when it had no offset to start from.
@@ -30,15 +33,23 @@ pub(crate) struct State {
 /// This replica's membership in the group.
 pub(crate) struct Group {
     access: Arc<Access>,
+    metrics: Arc<ConsumerMetrics>,
     state: Mutex<State>,
 }
 
 impl Group {
-    pub(crate) fn new(access: Arc<Access>, books: Books, positions: Positions) -> Self {
-        Self {
-            access,
-            state: Mutex::new(State { books, positions, is_member: false, write_error: None, no_offset: None }),
-        }
+    pub(crate) fn new(access: Arc<Access>, metrics: Arc<ConsumerMetrics>, books: Books, positions: Positions) -> Self {
+        let state = State { books, positions, is_member: false, waiting: 0, write_error: None, no_offset: None };
+        Self { access, metrics, state: Mutex::new(state) }
+    }
+
+    /// A message has come since this was last said.
+    pub(crate) fn note_message(&self) {
+        self.metrics.last_message.is_now();
+    }
+
+    fn show_owned(&self, owned: &[i32]) {
+        self.metrics.owned.set(i64::try_from(owned.len()).unwrap_or(i64::MAX));
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
@@ -68,6 +79,11 @@ impl ClientContext for Group {
         self.access.log(level, facility, text);
     }
 
+    fn stats(&self, statistics: Statistics) {
+        let mut state = self.state();
+        state.waiting = self.metrics.take_lag(&state.positions.owned(), &statistics);
+    }
+
     fn error(&self, error: KafkaError, reason: &str) {
         let code = error.rdkafka_error_code();
         if code == Some(Code::AutoOffsetReset) {
@@ -90,6 +106,8 @@ impl ConsumerContext for Group {
                 state.positions.assign(&partitions);
                 let owned = state.positions.owned();
                 drop(state);
+                self.metrics.assigned.inc();
+                self.show_owned(&owned);
                 info!(?partitions, ?owned, "partitions assigned");
             }
             Rebalance::Revoke(list) => {
@@ -104,6 +122,9 @@ impl ConsumerContext for Group {
                 let owned = state.positions.owned();
                 let not_committed = state.positions.not_committed();
                 drop(state);
+                if is_lost { &self.metrics.lost } else { &self.metrics.revoked }.inc();
+                self.metrics.forget_lag(&partitions);
+                self.show_owned(&owned);
                 if is_lost {
                     // Others go on from the last commit: from here, these are repeats.
                     let not_committed: Vec<[i64; 2]> =
@@ -122,7 +143,11 @@ impl ConsumerContext for Group {
         if matches!(result, Err(KafkaError::ConsumerCommit(Code::NoOffset))) {
             return;
         }
-        self.state().positions.committed(result, offsets);
+        if self.state().positions.committed(result, offsets) {
+            self.metrics.commits_ok.inc();
+        } else {
+            self.metrics.commits_failed.inc();
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod books;
 mod group;
+mod metrics;
 mod positions;
 mod run;
 
@@ -17,7 +18,9 @@ use std::sync::Arc;
 use clap::Parser as _;
 use journal::Starting;
 use kafka_config::ConsumerSettings;
-use service::{Begun, Health, begin, supervise};
+use service::{Begun, Health, Metrics, begin, supervise};
+
+use crate::metrics::ConsumerMetrics;
 
 /// One replica of a consumer group that logs each message it receives.
 #[derive(clap::Parser, Debug)]
@@ -61,12 +64,24 @@ pub fn start(stop: impl Future<Output = ()>) -> ExitCode {
         };
         (&settings.connection, &settings.runtime, starting)
     });
-    let Begun { settings, journal } = match begun {
+    let Begun { settings, journal, instance } = match begun {
         Ok(begun) => begun,
         Err(exit_code) => return exit_code,
     };
     // Past this the group has given its partitions away.
     let health = Health::new(settings.max_poll_interval);
+    let metrics = Metrics::new(
+        &[("topic", &settings.connection.topic), ("group_id", &settings.group_id)],
+        &[
+            ("service", "consumer-svc"),
+            ("version", env!("CARGO_PKG_VERSION")),
+            ("client_id", &settings.connection.client_id),
+            ("service_instance_id", &instance),
+        ],
+    );
+    let of_books = ConsumerMetrics::new(&metrics);
     let (runtime, of_loop, its_health) = (settings.runtime.clone(), Arc::clone(&journal), Arc::clone(&health));
-    supervise(&journal, &runtime, &health, stop, move |shutdown| run::run(settings, &of_loop, &its_health, shutdown))
+    supervise(&journal, &runtime, &health, metrics, stop, move |shutdown| {
+        run::run(settings, &of_loop, of_books, &its_health, shutdown)
+    })
 }

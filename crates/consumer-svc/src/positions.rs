@@ -86,8 +86,8 @@ impl Positions {
         }
     }
 
-    /// librdkafka committed, or could not.
-    pub(crate) fn committed(&mut self, result: Result<(), KafkaError>, list: &TopicPartitionList) {
+    /// librdkafka committed, or could not; tells whether it did for every partition.
+    pub(crate) fn committed(&mut self, result: Result<(), KafkaError>, list: &TopicPartitionList) -> bool {
         let mut failed = Vec::new();
         let mut cause = result.err();
         for element in list.elements() {
@@ -107,16 +107,16 @@ impl Positions {
                 _ => {}
             }
         }
-        if let (Some(error), false) = (cause, failed.is_empty()) {
-            if self.refusal_told_at.is_some_and(|at| at.elapsed() < REFUSAL_TOLD_EVERY) {
-                self.refusals_untold += 1;
-                return;
-            }
+        let (Some(error), false) = (cause, failed.is_empty()) else { return true };
+        if self.refusal_told_at.is_some_and(|at| at.elapsed() < REFUSAL_TOLD_EVERY) {
+            self.refusals_untold += 1;
+        } else {
             failed.sort_unstable();
             let untold = std::mem::take(&mut self.refusals_untold);
             warn!(partitions = ?failed, %error, untold, "commit failed");
             self.refusal_told_at = Some(Instant::now());
         }
+        false
     }
 
     /// What was processed and is not known to be committed.

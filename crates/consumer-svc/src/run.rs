@@ -17,6 +17,7 @@ use tracing::{debug, warn};
 
 use crate::books::Books;
 use crate::group::Group;
+use crate::metrics::ConsumerMetrics;
 use crate::positions::Positions;
 
 /// How long one poll may block: how late a stop is noticed.
@@ -31,14 +32,16 @@ const OFFSETS_TIMEOUT: Duration = Duration::from_secs(3);
 pub(crate) fn run(
     settings: ConsumerSettings,
     journal: &Arc<Journal>,
+    metrics: ConsumerMetrics,
     health: &Arc<Health>,
     shutdown: &Shutdown,
 ) -> Ending {
     let ConsumerSettings { connection, group_id, max_messages, runtime, properties, .. } = settings;
     let topic = connection.topic.as_str();
-    let books = Books::new(Arc::clone(journal), topic, &group_id, runtime.log_messages);
+    let metrics = Arc::new(metrics);
+    let books = Books::new(Arc::clone(journal), Arc::clone(&metrics), topic, &group_id, runtime.log_messages);
     let access = Arc::new(Access::new(&connection, properties));
-    let group = Group::new(Arc::clone(&access), books, Positions::new(topic));
+    let group = Group::new(Arc::clone(&access), metrics, books, Positions::new(topic));
     let consumer = match access.properties().client_config().create_with_context(group) {
         Ok(consumer) => consumer,
         Err(error) => {
@@ -89,6 +92,8 @@ impl Replica {
         let (mut received, mut received_at_chores) = (0, 0);
         let mut until_clock = 0;
         let mut chores_at = Instant::now();
+        // When a message last came, or there was a reason that none did.
+        let mut served_at = chores_at;
         while !shutdown.is_requested() {
             match self.consumer.poll(POLL) {
                 Some(Ok(message)) => {
@@ -113,12 +118,20 @@ impl Replica {
                 if let Some(error) = group.state().write_error.take() {
                     return Err(Failure::Journal(error));
                 }
-                if received > received_at_chores {
+                let obstacle = self.access.obstacle();
+                let is_served = received > received_at_chores;
+                if is_served {
                     received_at_chores = received;
                     self.access.worked();
+                    group.note_message();
+                }
+                if is_served || group.state().waiting == 0 || obstacle.is_some() {
+                    served_at = now;
                 }
                 self.access.look_after(self.consumer.client())?;
                 self.health.tick();
+                let is_deaf = now.saturating_duration_since(served_at) > self.health.stall_limit();
+                self.health.set_not_alive(is_deaf.then_some("messages wait, and none arrives"));
                 self.health.set_not_ready(self.not_ready());
             }
         }

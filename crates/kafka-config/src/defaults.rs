@@ -24,6 +24,11 @@ pub(crate) const CONSUMER: &[Default] = &[
     ("fetch.queue.backoff.ms", "10", "a full queue pauses a fetch for 10 ms instead of 1 s"),
     ("queued.max.messages.kbytes", "16384", "bounds memory; a quarter of librdkafka's default at the same speed"),
     ("queued.min.messages", "10000", "fewer starve the loop between fetches"),
+    (
+        "statistics.interval.ms",
+        "5000",
+        "so fresh is the lag at `/metrics`, and what liveness knows of waiting messages",
+    ),
 ];
 
 /// Only for `group.protocol=classic`: with `consumer` the broker owns them and librdkafka refuses them.

@@ -78,7 +78,7 @@ variables! {
     KAFKA_SESSION_TIMEOUT_MS: Consumer, "after so long without a heartbeat the group gives a replica's partitions to others; not with `KAFKA_GROUP_PROTOCOL=consumer`, where the broker sets it", "milliseconds, 1000 to 3600000", "10000", "a killed replica's partitions stand still for so long";
     KAFKA_MAX_POLL_INTERVAL_MS: Consumer, "after so long without a poll the replica gives up its partitions", "milliseconds, 1000 to 86400000", "60000", "a message takes microseconds, so a minute means that it hangs";
     CONSUMER_MAX_MESSAGES: Consumer, "stop after so many messages", "messages; 0: for ever", "0", "a service runs until it is stopped";
-    HTTP_ADDR: Both, "where to answer `/livez` and `/readyz`", "`address:port`, such as `127.0.0.1:8080`", "", "off; the images listen on `0.0.0.0:8080`";
+    HTTP_ADDR: Both, "where to answer `/livez`, `/readyz` and `/metrics`", "`address:port`, such as `127.0.0.1:8080`", "", "off; the images listen on `0.0.0.0:8080`";
     LOG_FORMAT: Both, "form of the log lines", "`auto`, `text`, `json`", "auto", "text on a terminal, JSON otherwise";
     LOG_MESSAGES: Both, "one line a message, or one summary a second", "`auto`, `each`, `summary`", "auto", "each up to 1,000 messages/s, summaries above";
     RUST_LOG: Both, "which other lines are logged; lines that account for messages are always written", "tracing filter", "info", "`librdkafka=debug` shows the client's own lines";

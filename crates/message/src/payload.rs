@@ -36,6 +36,9 @@ pub enum Bad {
 }
 
 impl Bad {
+    /// Every kind.
+    pub const ALL: [Self; 5] = [Self::Null, Self::TooLarge, Self::InvalidUtf8, Self::NotJson, Self::WrongType];
+
     /// The name in logs and metrics.
     #[must_use]
     pub fn name(self) -> &'static str {

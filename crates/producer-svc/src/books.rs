@@ -14,6 +14,7 @@ use message::{KeyReader, Payload, RunId};
 use service::{Detail, Latencies, SUMMARY_RANGES_MAX};
 
 use crate::intervals::Intervals;
+use crate::metrics::{ProducerMetrics, Reason};
 
 /// One message with an outcome, as the delivery report shows it.
 #[derive(Debug)]
@@ -22,8 +23,17 @@ pub(crate) struct Report<'a> {
     pub(crate) key: Option<&'a [u8]>,
     pub(crate) value: Option<&'a [u8]>,
     pub(crate) latency: Duration,
-    /// Offset, or outcome and librdkafka's name of the error.
-    pub(crate) result: Result<i64, (Outcome, String)>,
+    /// Offset, or why there is none.
+    pub(crate) result: Result<i64, Undelivered>,
+}
+
+/// What became of a message without acknowledgement.
+#[derive(Debug)]
+pub(crate) struct Undelivered {
+    pub(crate) outcome: Outcome,
+    pub(crate) reason: Reason,
+    /// librdkafka's name of the error.
+    pub(crate) error: String,
 }
 
 #[derive(Debug, Default)]
@@ -37,6 +47,7 @@ struct Failed {
 pub(crate) struct Books {
     keys: KeyReader,
     journal: Arc<Journal>,
+    metrics: ProducerMetrics,
     run: RunId,
     topic: String,
     accepted: u64,
@@ -55,10 +66,17 @@ pub(crate) struct Books {
 }
 
 impl Books {
-    pub(crate) fn new(journal: Arc<Journal>, run: RunId, topic: &str, mode: LogMessages) -> Self {
+    pub(crate) fn new(
+        journal: Arc<Journal>,
+        metrics: ProducerMetrics,
+        run: RunId,
+        topic: &str,
+        mode: LogMessages,
+    ) -> Self {
         Self {
             keys: KeyReader::default(),
             journal,
+            metrics,
             run,
             topic: topic.to_owned(),
             accepted: 0,
@@ -77,6 +95,7 @@ impl Books {
     /// librdkafka accepted a message.
     pub(crate) fn accept(&mut self) {
         self.accepted += 1;
+        self.metrics.accepted.inc();
     }
 
     pub(crate) fn accepted(&self) -> u64 {
@@ -89,6 +108,11 @@ impl Books {
 
     pub(crate) fn not_delivered(&self) -> u64 {
         self.accepted - self.acknowledged
+    }
+
+    /// An acknowledgement has come since this was last said.
+    pub(crate) fn note_acknowledgement(&self) {
+        self.metrics.last_acknowledgement.is_now();
     }
 
     /// Accepted and still without an outcome.
@@ -109,6 +133,8 @@ impl Books {
         match result {
             Ok(offset) => {
                 self.acknowledged += 1;
+                self.metrics.acknowledged.inc();
+                self.metrics.latency.observe(latency.as_secs_f64());
                 let payload = if self.detail.wants_line() { Payload::decode(value).ok() } else { None };
                 match payload {
                     Some(Payload { num, ts }) => self.write(
@@ -134,7 +160,8 @@ impl Books {
                     }
                 }
             }
-            Err((outcome, error)) => {
+            Err(Undelivered { outcome, reason, error }) => {
+                self.metrics.fail(outcome, reason);
                 match outcome {
                     Outcome::Rejected => self.rejected += 1,
                     Outcome::Unknown => self.unknown += 1,
@@ -153,6 +180,7 @@ impl Books {
 
     /// Writes what is due: once a second.
     pub(crate) fn tick(&mut self, now: Instant) {
+        self.metrics.queue.set(i64::try_from(self.outstanding()).unwrap_or(i64::MAX));
         if let Some(length) = self.detail.end_window(now) {
             self.write_summary(length);
             self.write_failed();

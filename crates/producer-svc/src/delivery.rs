@@ -12,7 +12,8 @@ use rdkafka::message::{BorrowedMessage, Message as _};
 use rdkafka::producer::{DeliveryResult, ProducerContext};
 use service::Access;
 
-use crate::books::{Books, Report};
+use crate::books::{Books, Report, Undelivered};
+use crate::metrics::Reason;
 
 /// Called while the loop polls, on the loop's thread.
 pub(crate) struct Delivery {
@@ -57,7 +58,14 @@ impl ProducerContext for Delivery {
             Err((error, message)) => {
                 let code = error.rdkafka_error_code();
                 self.access.note(code, &error.to_string());
-                (message, Err((outcome_of(message), code.map_or_else(|| error.to_string(), |code| code.to_string()))))
+                (
+                    message,
+                    Err(Undelivered {
+                        outcome: outcome_of(message),
+                        reason: Reason::of(code),
+                        error: code.map_or_else(|| error.to_string(), |code| code.to_string()),
+                    }),
+                )
             }
         };
         let latency = Duration::from_micros(self.micros().saturating_sub(sent_micros) as u64);

@@ -7,6 +7,7 @@
 mod books;
 mod delivery;
 mod intervals;
+mod metrics;
 mod partitions;
 mod run;
 mod schedule;
@@ -20,7 +21,9 @@ use clap::Parser as _;
 use journal::Starting;
 use kafka_config::ProducerSettings;
 use message::RunId;
-use service::{Begun, Health, begin, supervise};
+use service::{Begun, Health, Metrics, begin, supervise};
+
+use crate::metrics::ProducerMetrics;
 
 /// The loop stands still when nobody takes its log lines, or when it is broken.
 const STALL_LIMIT: Duration = Duration::from_secs(60);
@@ -67,13 +70,23 @@ pub fn start(stop: impl Future<Output = ()>) -> ExitCode {
         };
         (&settings.connection, &settings.runtime, starting)
     });
-    let Begun { settings, journal } = match begun {
+    let Begun { settings, journal, instance } = match begun {
         Ok(begun) => begun,
         Err(exit_code) => return exit_code,
     };
     let health = Health::new(STALL_LIMIT);
+    let metrics = Metrics::new(
+        &[("topic", &settings.connection.topic)],
+        &[
+            ("service", "producer-svc"),
+            ("version", env!("CARGO_PKG_VERSION")),
+            ("client_id", &settings.connection.client_id),
+            ("service_instance_id", &instance),
+        ],
+    );
+    let of_books = ProducerMetrics::new(&metrics);
     let (runtime, of_loop, its_health) = (settings.runtime.clone(), Arc::clone(&journal), Arc::clone(&health));
-    supervise(&journal, &runtime, &health, stop, move |shutdown| {
-        run::run(settings, run, &of_loop, &its_health, shutdown)
+    supervise(&journal, &runtime, &health, metrics, stop, move |shutdown| {
+        run::run(settings, run, &of_loop, of_books, &its_health, shutdown)
     })
 }

@@ -17,6 +17,7 @@ use tracing::warn;
 
 use crate::books::Books;
 use crate::delivery::Delivery;
+use crate::metrics::ProducerMetrics;
 use crate::partitions::Partitions;
 use crate::schedule::Schedule;
 
@@ -42,11 +43,12 @@ pub(crate) fn run(
     settings: ProducerSettings,
     run: RunId,
     journal: &Arc<Journal>,
+    metrics: ProducerMetrics,
     health: &Arc<Health>,
     shutdown: &Shutdown,
 ) -> Ending {
     let ProducerSettings { connection, rate, max_messages, runtime, properties } = settings;
-    let books = Books::new(Arc::clone(journal), run, &connection.topic, runtime.log_messages);
+    let books = Books::new(Arc::clone(journal), metrics, run, &connection.topic, runtime.log_messages);
     let access = Arc::new(Access::new(&connection, properties));
     let config = access.properties().client_config();
     let producer = match config.create_with_context(Delivery::new(Arc::clone(&access), books)) {
@@ -224,6 +226,7 @@ impl Sender {
         let is_delivering = acknowledged > chores.acknowledged;
         if is_delivering {
             chores.acknowledged = acknowledged;
+            self.producer.context().books().note_acknowledgement();
             self.access.worked();
         }
         if is_delivering || outstanding == 0 {

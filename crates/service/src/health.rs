@@ -21,6 +21,7 @@ pub struct Health {
     ticked_ms: AtomicU64,
     is_stopping: AtomicBool,
     not_ready: Mutex<Option<&'static str>>,
+    not_alive: Mutex<Option<&'static str>>,
 }
 
 impl Health {
@@ -34,11 +35,18 @@ impl Health {
             ticked_ms: AtomicU64::new(0),
             is_stopping: AtomicBool::new(false),
             not_ready: Mutex::new(Some("starting")),
+            not_alive: Mutex::new(None),
         })
     }
 
-    fn not_ready(&self) -> MutexGuard<'_, Option<&'static str>> {
-        self.not_ready.lock().unwrap_or_else(PoisonError::into_inner)
+    fn reason<'a>(reason: &'a Mutex<Option<&'static str>>) -> MutexGuard<'a, Option<&'static str>> {
+        reason.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How long the loop may stand still before only a restart can help.
+    #[must_use]
+    pub fn stall_limit(&self) -> Duration {
+        self.stall_limit
     }
 
     /// The loop goes round. To be called at least once a second while it is not held up.
@@ -49,7 +57,12 @@ impl Health {
 
     /// The loop says why the service is not ready, or with `None` that it is.
     pub fn set_not_ready(&self, reason: Option<&'static str>) {
-        *self.not_ready() = reason;
+        *Self::reason(&self.not_ready) = reason;
+    }
+
+    /// The loop says why only a restart can help, though it goes round itself, or with `None` that it needs none.
+    pub fn set_not_alive(&self, reason: Option<&'static str>) {
+        *Self::reason(&self.not_alive) = reason;
     }
 
     /// From here on the service is not ready, and its shutdown has a deadline of its own.
@@ -65,10 +78,13 @@ impl Health {
     /// Why only a restart can help.
     pub fn live(&self) -> Result<(), String> {
         let stalled_for = self.stalled_for();
-        if !self.is_stopping.load(Ordering::Relaxed) && stalled_for > self.stall_limit {
+        if self.is_stopping.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        if stalled_for > self.stall_limit {
             return Err(format!("the loop has stood still for {} s", stalled_for.as_secs()));
         }
-        Ok(())
+        Self::reason(&self.not_alive).map_or(Ok(()), |reason| Err(reason.to_owned()))
     }
 
     /// # Errors
@@ -81,7 +97,8 @@ impl Health {
         if stalled_for > STALLED_AFTER.min(self.stall_limit) {
             return Err(format!("the loop has stood still for {} s", stalled_for.as_secs()));
         }
-        self.not_ready().map_or(Ok(()), |reason| Err(reason.to_owned()))
+        let reason = Self::reason(&self.not_ready).or(*Self::reason(&self.not_alive));
+        reason.map_or(Ok(()), |reason| Err(reason.to_owned()))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The HTTP listener: `/livez` and `/readyz`, each a word and a reason.
+//! The HTTP listener: `/livez` and `/readyz`, each a word or a reason, and `/metrics`.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -16,6 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use crate::health::Health;
+use crate::metrics::Metrics;
 
 /// More askers at once wait for their turn.
 const CONNECTIONS_MAX: usize = 32;
@@ -25,17 +26,17 @@ const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// Answers whoever connects, for as long as it is polled.
-pub(crate) async fn serve(listener: TcpListener, health: Arc<Health>) {
+pub(crate) async fn serve(listener: TcpListener, health: Arc<Health>, metrics: Arc<Metrics>) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
         // The semaphore is never closed.
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, _)) => {
-                let health = Arc::clone(&health);
+                let (health, metrics) = (Arc::clone(&health), Arc::clone(&metrics));
                 tokio::spawn(async move {
                     // An asker that is slow, or gone, or talks something else, gets no more than its time.
-                    drop(tokio::time::timeout(CONNECTION_TIMEOUT, answer_all(stream, &health)).await);
+                    drop(tokio::time::timeout(CONNECTION_TIMEOUT, answer_all(stream, &health, &metrics)).await);
                     drop(place);
                 });
             }
@@ -44,8 +45,10 @@ pub(crate) async fn serve(listener: TcpListener, health: Arc<Health>) {
     }
 }
 
-async fn answer_all(stream: TcpStream, health: &Health) -> Result<(), hyper::Error> {
-    let service = service_fn(|request| async move { Ok::<_, Infallible>(answer(&request, health)) });
+const METRICS_TYPE: &str = prometheus::TEXT_FORMAT;
+
+async fn answer_all(stream: TcpStream, health: &Health, metrics: &Metrics) -> Result<(), hyper::Error> {
+    let service = service_fn(|request| async move { Ok::<_, Infallible>(answer(&request, health, metrics)) });
     http1::Builder::new()
         .timer(TokioTimer::new())
         .keep_alive(false)
@@ -53,14 +56,18 @@ async fn answer_all(stream: TcpStream, health: &Health) -> Result<(), hyper::Err
         .await
 }
 
-fn answer(request: &Request<Incoming>, health: &Health) -> Response<Full<Bytes>> {
+fn answer(request: &Request<Incoming>, health: &Health, metrics: &Metrics) -> Response<Full<Bytes>> {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return respond(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD");
     }
     match request.uri().path() {
         "/livez" => verdict(health.live()),
         "/readyz" => verdict(health.ready()),
-        _ => respond(StatusCode::NOT_FOUND, "there are /livez and /readyz"),
+        "/metrics" => match metrics.text(health.ready().is_ok()) {
+            Ok(text) => respond_with(StatusCode::OK, METRICS_TYPE, text),
+            Err(error) => respond(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
+        },
+        _ => respond(StatusCode::NOT_FOUND, "there are /livez, /readyz and /metrics"),
     }
 }
 
@@ -72,9 +79,13 @@ fn verdict(health: Result<(), String>) -> Response<Full<Bytes>> {
 }
 
 fn respond(status: StatusCode, text: &str) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::from(format!("{text}\n")));
+    respond_with(status, "text/plain; charset=utf-8", format!("{text}\n"))
+}
+
+fn respond_with(status: StatusCode, content_type: &'static str, text: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::from(text));
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }
 

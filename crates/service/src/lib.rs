@@ -1,4 +1,4 @@
-//! What both services do alike: logging, signals and deadlines, health, reaching the broker, and how they end.
+//! What both services do alike: logging, signals and deadlines, health, metrics, reaching the broker, and how they end.
 
 mod access;
 mod detail;
@@ -8,6 +8,7 @@ mod healthcheck;
 mod http;
 mod latency;
 mod logging;
+mod metrics;
 mod shutdown;
 mod start;
 mod supervise;
@@ -18,6 +19,7 @@ pub use failure::Failure;
 pub use health::Health;
 pub use healthcheck::healthcheck;
 pub use latency::Latencies;
+pub use metrics::{LastTime, Metrics};
 pub use shutdown::{Shutdown, release};
 pub use start::{Begun, begin, explain};
 pub use supervise::{Ending, supervise};

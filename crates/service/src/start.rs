@@ -19,6 +19,8 @@ pub struct Begun<S> {
     pub settings: S,
     /// Where lines go.
     pub journal: Arc<Journal>,
+    /// The name of this process in its lines.
+    pub instance: String,
 }
 
 /// Reads the settings, opens the log and writes the line `service starting`.
@@ -71,7 +73,7 @@ pub fn begin<S>(
         let next_step = "use SASL_SSL, or a SCRAM mechanism";
         warn!(next_step, "password crosses the network in the clear");
     }
-    Ok(Begun { settings, journal })
+    Ok(Begun { settings, journal, instance: instance.to_owned() })
 }
 
 fn about(connection: &Connection, runtime: &RuntimeSettings) -> Map<String, Value> {

@@ -19,6 +19,7 @@ use tracing::info;
 use crate::failure::Failure;
 use crate::health::Health;
 use crate::http;
+use crate::metrics::Metrics;
 use crate::shutdown::Shutdown;
 
 /// How much later than the loop's own deadline the process gives up on it, and how long the last line may take.
@@ -50,7 +51,7 @@ impl Ending {
     }
 }
 
-/// Runs `work` on a thread of its own until it ends, answers who asks for `health`, and writes the line `service stopped`.
+/// Runs `work` on a thread of its own until it ends, answers who asks for `health` and `metrics`, and writes the line `service stopped`.
 ///
 /// The first SIGTERM or SIGINT, or the end of `stop`, requests the shutdown that `work` was given. From then on it has
 /// the shutdown timeout; a second later the process says that it could not stop it, and ends. A second signal ends the
@@ -59,6 +60,7 @@ pub fn supervise(
     journal: &Arc<Journal>,
     runtime: &RuntimeSettings,
     health: &Arc<Health>,
+    metrics: Metrics,
     stop: impl Future<Output = ()>,
     work: impl FnOnce(&Shutdown) -> Ending + Send + 'static,
 ) -> ExitCode {
@@ -69,7 +71,7 @@ pub fn supervise(
             return ExitCode::FAILURE;
         }
     };
-    let exit_code = executor.block_on(watch(Arc::clone(journal), runtime, Arc::clone(health), stop, work));
+    let exit_code = executor.block_on(watch(Arc::clone(journal), runtime, Arc::clone(health), metrics, stop, work));
     // Whatever still blocks is not waited for.
     executor.shutdown_background();
     ExitCode::from(exit_code)
@@ -79,6 +81,7 @@ async fn watch(
     journal: Arc<Journal>,
     runtime: &RuntimeSettings,
     health: Arc<Health>,
+    metrics: Metrics,
     stop: impl Future<Output = ()>,
     work: impl FnOnce(&Shutdown) -> Ending + Send + 'static,
 ) -> u8 {
@@ -91,7 +94,7 @@ async fn watch(
             Ok(listener) => {
                 let address = listener.local_addr().unwrap_or(address);
                 spawn_blocking(move || info!(%address, "health endpoints opened"));
-                tokio::spawn(http::serve(listener, Arc::clone(&health)));
+                tokio::spawn(http::serve(listener, Arc::clone(&health), Arc::new(metrics)));
             }
             // Nobody would ever be told that it is ready.
             Err(error) => {

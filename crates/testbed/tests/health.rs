@@ -9,8 +9,7 @@ use testbed::{Broker, BrokerProcess, Process, binary, consumer, producer};
 const LISTEN: (&str, &str) = ("HTTP_ADDR", "127.0.0.1:0");
 
 fn healthcheck(service: &str, address: &str) -> Process {
-    let mut check =
-        Process::start(binary(service), &["healthcheck"], &[("HTTP_ADDR".to_owned(), address.to_owned())]);
+    let mut check = Process::start(binary(service), &["healthcheck"], &[("HTTP_ADDR".to_owned(), address.to_owned())]);
     check.wait();
     check
 }
