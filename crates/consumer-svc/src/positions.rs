@@ -2,12 +2,13 @@
 //! what it did commit.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use journal::NextOffset;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
+use service::Throttle;
 use tracing::{debug, warn};
 
 use crate::books::Next;
@@ -34,23 +35,13 @@ pub(crate) struct Positions {
     owned: BTreeMap<i32, Position>,
     /// Given back, or taken away: kept until the commit that goes with it has succeeded, or the group has gone on.
     former: BTreeMap<i32, Position>,
-    /// When a refused commit was last told, and how many were refused since without a line.
-    refusal_told_at: Option<Instant>,
-    refusals_untold: u64,
+    /// A commit is tried again with each interval, and refused again.
+    refusals: Throttle,
 }
-
-/// A commit is tried again with each interval; its refusal is told no more often than this.
-const REFUSAL_TOLD_EVERY: Duration = Duration::from_secs(10);
 
 impl Positions {
     pub(crate) fn new(topic: &str) -> Self {
-        Self {
-            topic: topic.to_owned(),
-            owned: BTreeMap::new(),
-            former: BTreeMap::new(),
-            refusal_told_at: None,
-            refusals_untold: 0,
-        }
+        Self { topic: topic.to_owned(), owned: BTreeMap::new(), former: BTreeMap::new(), refusals: Throttle::default() }
     }
 
     /// The partitions that this replica owns, in order.
@@ -108,13 +99,9 @@ impl Positions {
             }
         }
         let (Some(error), false) = (cause, failed.is_empty()) else { return true };
-        if self.refusal_told_at.is_some_and(|at| at.elapsed() < REFUSAL_TOLD_EVERY) {
-            self.refusals_untold += 1;
-        } else {
+        if let Some(untold) = self.refusals.tell("commit", Instant::now()) {
             failed.sort_unstable();
-            let untold = std::mem::take(&mut self.refusals_untold);
             warn!(partitions = ?failed, %error, untold, "commit failed");
-            self.refusal_told_at = Some(Instant::now());
         }
         false
     }

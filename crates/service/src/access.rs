@@ -12,6 +12,7 @@ use tracing::{debug, error, info, warn};
 use crate::failure::Failure;
 use crate::health::Health;
 use crate::shutdown::Shutdown;
+use crate::throttle::Throttle;
 
 /// Long enough that a broker which just starts, or one connection that broke, is not complained of.
 const FIRST_TOLD_AFTER: Duration = Duration::from_secs(2);
@@ -44,6 +45,8 @@ struct Complaint {
     kind: Kind,
     reason: String,
     since: Instant,
+    /// How often it was heard of since it was last told.
+    heard: u64,
 }
 
 #[derive(Debug, Default)]
@@ -52,6 +55,8 @@ struct State {
     told_at: Option<Instant>,
     probed_at: Option<Instant>,
     has_worked: bool,
+    /// Errors that say nothing about the way to the topic.
+    others: Throttle,
 }
 
 /// What stands between a client and its topic. Shared by the loop and librdkafka's callbacks.
@@ -103,8 +108,13 @@ impl Access {
 
     /// For [`ClientContext::error`], which hears of every error first.
     pub fn complain(&self, code: Option<Code>, reason: &str) {
-        if !self.note(code, reason) && !matches!(code, Some(Code::AutoOffsetReset | Code::PollExceeded)) {
-            warn!(error = self.properties.redact(reason), "client reported an error");
+        if self.note(code, reason) || matches!(code, Some(Code::AutoOffsetReset | Code::PollExceeded)) {
+            return;
+        }
+        // By its code: texts carry counts and times.
+        let untold = self.state().others.tell(&format!("{code:?}"), Instant::now());
+        if let Some(untold) = untold {
+            warn!(error = self.properties.redact(reason), untold, "client reported an error");
         }
     }
 
@@ -118,8 +128,11 @@ impl Access {
             Some(known) if known.kind.is_refusal() && !kind.is_refusal() => {}
             // The cause is known already, and says more.
             Some(_) if code == Some(Code::AllBrokersDown) => {}
-            Some(known) if known.kind == kind => known.reason = reason,
-            _ => state.complaint = Some(Complaint { kind, reason, since: Instant::now() }),
+            Some(known) if known.kind == kind => {
+                known.reason = reason;
+                known.heard += 1;
+            }
+            _ => state.complaint = Some(Complaint { kind, reason, since: Instant::now(), heard: 1 }),
         }
         true
     }
@@ -242,7 +255,7 @@ impl Access {
         let now = Instant::now();
         let mut state = self.state();
         let has_worked = state.has_worked;
-        let Some(Complaint { kind, reason, since }) = &state.complaint else { return Ok(()) };
+        let Some(Complaint { kind, reason, since, heard: failures }) = &state.complaint else { return Ok(()) };
         let waited = now.saturating_duration_since(*since);
         if kind.is_refusal() && !has_worked && waited >= REFUSAL_GRACE {
             return Err(Failure::Refused { reason: reason.clone() });
@@ -256,18 +269,21 @@ impl Access {
             Kind::Unreachable => {
                 let next_step =
                     "start the broker, or mend KAFKA_BOOTSTRAP_SERVERS, KAFKA_SECURITY_PROTOCOL or the account";
-                warn!(bootstrap_servers, waited_s, next_step, error, "broker unreachable");
+                warn!(bootstrap_servers, waited_s, failures, next_step, error, "broker unreachable");
             }
             Kind::TopicMissing => {
                 let next_step = "create the topic, or mend KAFKA_TOPIC";
-                warn!(topic, bootstrap_servers, waited_s, next_step, error, "topic missing");
+                warn!(topic, bootstrap_servers, waited_s, failures, next_step, error, "topic missing");
             }
             Kind::Unauthenticated | Kind::Unauthorised => {
                 let next_step = "mend KAFKA_SASL_*, or give the account its rights";
-                warn!(topic, bootstrap_servers, waited_s, next_step, error, "broker refuses the account");
+                warn!(topic, bootstrap_servers, waited_s, failures, next_step, error, "broker refuses the account");
             }
         }
         state.told_at = Some(now);
+        if let Some(complaint) = &mut state.complaint {
+            complaint.heard = 0;
+        }
         Ok(())
     }
 }

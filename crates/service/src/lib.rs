@@ -12,6 +12,7 @@ mod metrics;
 mod shutdown;
 mod start;
 mod supervise;
+mod throttle;
 
 pub use access::Access;
 pub use detail::{Detail, SUMMARY_RANGES_MAX};
@@ -23,3 +24,4 @@ pub use metrics::{LastTime, Metrics};
 pub use shutdown::{Shutdown, release};
 pub use start::{Begun, begin, explain};
 pub use supervise::{Ending, supervise};
+pub use throttle::Throttle;
