@@ -20,8 +20,8 @@ claims! {
 fn the_pair_works_through_environment_variables_alone_on_a_broker_that_we_did_not_configure(
     _: &Stage,
 ) -> Result<String> {
-    // Configured by the authors of that module, for anybody. It writes its start script as the user of the container, in a
-    // folder that need not be that user's.
+    // Configured by the authors of that module, for anybody. As root, because it puts its start script into a folder that is
+    // not in every build of the image its user's.
     let broker = apache::Kafka::default().with_jvm_image().with_tag(IMAGE.1).with_user("root").start()?;
     let bootstrap_servers = format!("127.0.0.1:{}", broker.get_host_port_ipv4(apache::KAFKA_PORT)?);
     // Its people make the topic; a `Process` gets the variables named here, no others, and no arguments.

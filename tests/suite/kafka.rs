@@ -134,6 +134,8 @@ impl Kafka {
             .with_mapped_port(client, CLIENT.tcp())
             .with_mapped_port(account, ACCOUNT.tcp())
             .with_label(LABEL.0, LABEL.1)
+            // Not in every build of the image can its own user write the configuration that comes from the variables.
+            .with_user("root")
             .with_startup_timeout(Duration::from_secs(120))
             .with_env_var("KAFKA_ADVERTISED_LISTENERS", advertised)
             .with_env_var("KAFKA_LISTENER_NAME_ACCOUNT_PLAIN_SASL_JAAS_CONFIG", login);

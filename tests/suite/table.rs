@@ -38,7 +38,8 @@ impl Table {
             drop(room);
             let numbers = match &outcome {
                 Ok(numbers) => numbers.clone(),
-                Err(error) => error.lines().next().unwrap_or_default().to_owned(),
+                // The whole of it stands above the table.
+                Err(error) => error.lines().next().unwrap_or_default().chars().take(80).collect(),
             };
             let protocol = protocol.map(|it| it.to_string()).unwrap_or_default();
             let row = Row { place, claim: sentence, protocol, numbers, has_held: outcome.is_ok() };
