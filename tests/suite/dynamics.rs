@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use testbed::{Process, report};
 
 use crate::claim::claims;
-use crate::load::{Load, NOT_COMMITTED, in_time};
+use crate::load::{Load, in_time, not_committed, partitions_of};
 use crate::pair::{replicas, send, stop_all};
 use crate::protocol::Protocol;
 use crate::stage::Stage;
@@ -59,10 +59,10 @@ fn a_killed_replica_loses_nothing_and_repeats_at_most_what_was_not_committed(
     protocol: Protocol,
 ) -> Result<String> {
     let mut load = Load::start(&stage.kafka()?.entrance, 3, protocol.with_short_session())?;
-    load.kill(0);
+    let partitions = load.kill(0);
     load.wait_for_shares(10, &[5, 5])?;
     load.wait_for_flow()?;
-    load.finish(NOT_COMMITTED)
+    load.finish(not_committed(partitions))
 }
 
 fn a_replica_that_freezes_loses_nothing_and_repeats_at_most_what_came_meanwhile(
@@ -73,6 +73,7 @@ fn a_replica_that_freezes_loses_nothing_and_repeats_at_most_what_came_meanwhile(
     let start = Instant::now();
     load.replicas[0].signal(Signal::STOP);
     let frozen = load.replicas.remove(0);
+    let partitions = partitions_of(&frozen);
     // The session has ended: the others have everything.
     load.wait_for_shares(10, &[5, 5])?;
     load.wait_for_flow()?;
@@ -83,7 +84,7 @@ fn a_replica_that_freezes_loses_nothing_and_repeats_at_most_what_came_meanwhile(
     load.replicas.push(frozen);
     load.wait_for_shares(10, &[4, 3, 3])?;
     load.wait_for_flow()?;
-    let numbers = load.finish(NOT_COMMITTED + in_time(frozen_for))?;
+    let numbers = load.finish(not_committed(partitions) + in_time(partitions, frozen_for))?;
     Ok(format!("frozen for {:.0} s: {numbers}", frozen_for.as_secs_f64()))
 }
 
@@ -110,13 +111,14 @@ fn a_killed_replica_that_never_commits_is_found_to_repeat_more(stage: &Stage) ->
     load.leave()?;
     load.join(&[("KAFKA_AUTO_COMMIT_INTERVAL_MS", "3600000")]);
     load.wait_for_shares(10, &[5, 5])?;
+    let bound = not_committed(5);
     let lines = |it: &Process| it.text().matches("message received").count() as u64;
-    load.replicas[1].wait_until("more than the bound", |it| lines(it) > NOT_COMMITTED);
+    load.replicas[1].wait_until("more than the bound", |it| lines(it) > bound);
     load.kill(1);
     let report = load.end()?;
-    ensure!(report.verdict(NOT_COMMITTED) == Verdict::Violated, "{report}");
+    ensure!(report.verdict(bound) == Verdict::Violated, "{report}");
     let repeated = report.groups.first().context("no group")?.repeated();
-    Ok(format!("control: {repeated} repeated (at most {NOT_COMMITTED})"))
+    Ok(format!("control: {repeated} repeated (at most {bound})"))
 }
 
 /// Negative control of "nothing is missing".

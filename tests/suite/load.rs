@@ -13,9 +13,19 @@ use crate::pair::{replica, replicas, stop_all, wait_for_shares};
 /// Messages a second.
 pub(crate) const RATE: u64 = 1000;
 
-/// What may be repeated after something that takes the time to commit away: all that came since the last commit, which is
-/// due each second, and takes its own time on a busy machine.
-pub(crate) const NOT_COMMITTED: u64 = 2 * RATE;
+/// Partitions of the topic.
+const PARTITIONS: u64 = 10;
+
+/// What may be repeated when so many partitions lose the replica that reads them, or the broker, without a last commit: all
+/// that came there since the last one. One is due each second, and may take another on a busy machine.
+pub(crate) fn not_committed(partitions: u64) -> u64 {
+    in_time(partitions, Duration::from_secs(2))
+}
+
+/// How many messages come to so many partitions in so long.
+pub(crate) fn in_time(partitions: u64, time: Duration) -> u64 {
+    RATE * partitions / PARTITIONS * time.as_secs()
+}
 
 /// A pair under load, in a topic of ten partitions.
 pub(crate) struct Load {
@@ -86,11 +96,13 @@ impl Load {
         Ok(())
     }
 
-    /// Ends one of the replicas with SIGKILL.
-    pub(crate) fn kill(&mut self, place: usize) {
+    /// Ends one of the replicas with SIGKILL; how many partitions it had.
+    pub(crate) fn kill(&mut self, place: usize) -> u64 {
         let mut killed = self.replicas.remove(place);
         killed.kill();
+        let partitions = partitions_of(&killed);
         self.ended.push(killed);
+        partitions
     }
 
     /// Waits until each of so many partitions has one owner, and the replicas so many each.
@@ -133,14 +145,14 @@ impl Load {
     }
 }
 
+/// How many partitions it has, or had when it ended.
+pub(crate) fn partitions_of(replica: &Process) -> u64 {
+    replica.owned().map_or(0, |owned| owned.len() as u64)
+}
+
 /// The end of what it has written: under load it writes much.
 fn tail(process: &Process) -> String {
     let text = process.text();
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(20)..].join("\n")
-}
-
-/// How many messages come in so long.
-pub(crate) fn in_time(time: Duration) -> u64 {
-    time.as_secs() * RATE
 }

@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 
 use crate::claim::claims;
 use crate::kafka::Kafka;
-use crate::load::{Load, NOT_COMMITTED};
+use crate::load::{Load, not_committed};
 use crate::protocol::Protocol;
 use crate::stage::Stage;
 
@@ -42,6 +42,6 @@ fn a_broker_goes_away(end: fn(&Kafka) -> Result<()>) -> Result<String> {
     // What was accepted meanwhile has waited for the broker.
     let waited = load.longest_delivery();
     ensure!(waited > Duration::from_secs(1), "the slowest message took {waited:?}: the broker was not away");
-    let numbers = load.finish(NOT_COMMITTED)?;
+    let numbers = load.finish(not_committed(10))?;
     Ok(format!("away for {:.0} s: {numbers}", away_for.as_secs_f64()))
 }

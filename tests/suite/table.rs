@@ -41,7 +41,7 @@ impl Table {
                 // The whole of it stands above the table.
                 Err(error) => error.lines().next().unwrap_or_default().chars().take(80).collect(),
             };
-            let protocol = protocol.map(|it| it.to_string()).unwrap_or_default();
+            let protocol = protocol.map_or_else(|| "–".to_owned(), |it| it.to_string());
             let row = Row { place, claim: sentence, protocol, numbers, has_held: outcome.is_ok() };
             table.0.lock().unwrap_or_else(PoisonError::into_inner).push(row);
             outcome.map(drop).map_err(Failed::from)
