@@ -21,9 +21,9 @@ const MECHANISM: &str = "KAFKA_SASL_MECHANISM";
 const MECHANISMS: [&str; 2] = ["PLAIN", "SCRAM-SHA-512"];
 
 fn topic(stage: &Stage, partitions: i32) -> Result<Cluster> {
-    let entrance = &stage.kafka()?.with_account;
+    let entrance = stage.kafka()?.with_account();
     ensure!(entrance.account.is_some(), "E2E_SASL_USERNAME and E2E_SASL_PASSWORD are not set; see tests/README.md");
-    Cluster::with_topic(entrance, partitions)
+    Cluster::with_topic(&entrance, partitions)
 }
 
 fn plain_and_scram_work_beside_each_other(stage: &Stage) -> Result<String> {

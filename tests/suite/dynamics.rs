@@ -28,7 +28,7 @@ claims! {
 }
 
 fn a_third_replica_that_joins_loses_and_repeats_nothing(stage: &Stage, protocol: Protocol) -> Result<String> {
-    let mut load = Load::start(&stage.kafka()?.entrance, 2, protocol.variables().to_vec())?;
+    let mut load = Load::start(&stage.kafka()?.entrance(), 2, protocol.variables().to_vec())?;
     load.join(&[]);
     load.wait_for_shares(10, &[4, 3, 3])?;
     load.wait_for_flow()?;
@@ -36,7 +36,7 @@ fn a_third_replica_that_joins_loses_and_repeats_nothing(stage: &Stage, protocol:
 }
 
 fn a_replica_that_leaves_in_good_order_loses_and_repeats_nothing(stage: &Stage, protocol: Protocol) -> Result<String> {
-    let mut load = Load::start(&stage.kafka()?.entrance, 3, protocol.variables().to_vec())?;
+    let mut load = Load::start(&stage.kafka()?.entrance(), 3, protocol.variables().to_vec())?;
     load.leave()?;
     load.wait_for_shares(10, &[5, 5])?;
     load.wait_for_flow()?;
@@ -44,7 +44,7 @@ fn a_replica_that_leaves_in_good_order_loses_and_repeats_nothing(stage: &Stage, 
 }
 
 fn a_rolling_restart_of_all_replicas_loses_and_repeats_nothing(stage: &Stage, protocol: Protocol) -> Result<String> {
-    let mut load = Load::start(&stage.kafka()?.entrance, 3, protocol.variables().to_vec())?;
+    let mut load = Load::start(&stage.kafka()?.entrance(), 3, protocol.variables().to_vec())?;
     for _ in 0..3 {
         load.leave()?;
         load.join(&[]);
@@ -58,7 +58,7 @@ fn a_killed_replica_loses_nothing_and_repeats_at_most_what_was_not_committed(
     stage: &Stage,
     protocol: Protocol,
 ) -> Result<String> {
-    let mut load = Load::start(&stage.kafka()?.entrance, 3, protocol.with_short_session())?;
+    let mut load = Load::start(&stage.kafka()?.entrance(), 3, protocol.with_short_session())?;
     let partitions = load.kill(0);
     load.wait_for_shares(10, &[5, 5])?;
     load.wait_for_flow()?;
@@ -69,7 +69,7 @@ fn a_replica_that_freezes_loses_nothing_and_repeats_at_most_what_came_meanwhile(
     stage: &Stage,
     protocol: Protocol,
 ) -> Result<String> {
-    let mut load = Load::start(&stage.kafka()?.entrance, 3, protocol.with_short_session())?;
+    let mut load = Load::start(&stage.kafka()?.entrance(), 3, protocol.with_short_session())?;
     let start = Instant::now();
     load.replicas[0].signal(Signal::STOP);
     let frozen = load.replicas.remove(0);
@@ -92,7 +92,7 @@ fn a_topic_that_grows_from_10_to_15_partitions_loses_and_repeats_nothing(
     stage: &Stage,
     protocol: Protocol,
 ) -> Result<String> {
-    let load = Load::start(&stage.kafka()?.entrance, 3, protocol.variables().to_vec())?;
+    let load = Load::start(&stage.kafka()?.entrance(), 3, protocol.variables().to_vec())?;
     let start = Instant::now();
     load.cluster.grow(15)?;
     load.wait_for_shares(15, &[5, 5, 5])?;
@@ -106,8 +106,7 @@ fn a_topic_that_grows_from_10_to_15_partitions_loses_and_repeats_nothing(
 
 /// Negative control of the bounds on repeats.
 fn a_killed_replica_that_never_commits_is_found_to_repeat_more(stage: &Stage) -> Result<String> {
-    let kafka = stage.kafka()?;
-    let mut load = Load::start(&kafka.entrance, 2, Protocol::Cooperative.with_short_session())?;
+    let mut load = Load::start(&stage.kafka()?.entrance(), 2, Protocol::Cooperative.with_short_session())?;
     load.leave()?;
     load.join(&[("KAFKA_AUTO_COMMIT_INTERVAL_MS", "3600000")]);
     load.wait_for_shares(10, &[5, 5])?;

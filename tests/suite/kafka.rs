@@ -1,229 +1,108 @@
-//! The Kafka of the suite: a broker in a container of its own, or the one that the environment names.
+//! The Kafka that the tests share: a broker of the suite's own, or the one that the environment names.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
-use std::net::TcpListener;
-use std::process::Command;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::OnceLock;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
-use testcontainers_modules::testcontainers::core::{ExecCommand, IntoContainerPort as _, WaitFor};
-use testcontainers_modules::testcontainers::runners::SyncRunner as _;
-use testcontainers_modules::testcontainers::{Container, ContainerRequest, GenericImage, ImageExt as _};
+use anyhow::{Error, Result};
+use testcontainers_modules::testcontainers::core::ExecCommand;
+use testcontainers_modules::testcontainers::{Container, GenericImage};
 
-/// The image of every broker here, and of its tools.
-pub(crate) const IMAGE: (&str, &str) = ("apache/kafka", "4.2.0");
-const LABEL: (&str, &str) = ("kafka-pair.e2e", "broker");
+use crate::broker::{Broker, CONSUMER_SESSION, run, toolbox};
 
-/// For plain clients, for clients with an account, and for what runs in the container.
-const CLIENT: u16 = 9092;
-const ACCOUNT: u16 = 9094;
-const TOOLS: u16 = 19092;
-
-const USER: &str = "e2e";
-const PASSWORD: &str = "e2e-password";
-
-/// What differs from Kafka's defaults. The listeners' names do not say SASL: the image would then ask for a JAAS file.
-const SETTINGS: [(&str, &str); 22] = [
-    ("KAFKA_NODE_ID", "1"),
-    ("KAFKA_PROCESS_ROLES", "broker,controller"),
-    ("KAFKA_CONTROLLER_QUORUM_VOTERS", "1@localhost:9093"),
-    ("KAFKA_CONTROLLER_LISTENER_NAMES", "CONTROLLER"),
-    ("KAFKA_INTER_BROKER_LISTENER_NAME", "TOOLS"),
-    ("KAFKA_LISTENERS", "CLIENT://:9092,CONTROLLER://:9093,ACCOUNT://:9094,TOOLS://:19092"),
-    (
-        "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP",
-        "CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT,ACCOUNT:SASL_PLAINTEXT,TOOLS:PLAINTEXT",
-    ),
-    ("KAFKA_LISTENER_NAME_ACCOUNT_SASL_ENABLED_MECHANISMS", "PLAIN,SCRAM-SHA-512"),
-    (
-        "KAFKA_LISTENER_NAME_ACCOUNT_SCRAM___SHA___512_SASL_JAAS_CONFIG",
-        "org.apache.kafka.common.security.scram.ScramLoginModule required;",
-    ),
-    ("KAFKA_LOG_DIRS", "/var/lib/kafka/data"),
-    ("KAFKA_AUTO_CREATE_TOPICS_ENABLE", "false"),
-    ("KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR", "1"),
-    ("KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR", "1"),
-    ("KAFKA_TRANSACTION_STATE_LOG_MIN_ISR", "1"),
-    ("KAFKA_SHARE_COORDINATOR_STATE_TOPIC_REPLICATION_FACTOR", "1"),
-    ("KAFKA_SHARE_COORDINATOR_STATE_TOPIC_MIN_ISR", "1"),
-    ("KAFKA_HEAP_OPTS", "-Xmx512m"),
-    // A group that gathers for 3 s costs each test 3 s.
-    ("KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS", "500"),
-    // With the protocol `consumer` the broker decides when a member is dead: after 45 s, and not before, by default.
-    ("KAFKA_GROUP_CONSUMER_MIN_SESSION_TIMEOUT_MS", "6000"),
-    ("KAFKA_GROUP_CONSUMER_SESSION_TIMEOUT_MS", "6000"),
-    ("KAFKA_GROUP_CONSUMER_MIN_HEARTBEAT_INTERVAL_MS", "1000"),
-    ("KAFKA_GROUP_CONSUMER_HEARTBEAT_INTERVAL_MS", "1000"),
-];
-
-/// User name and password.
-pub(crate) type Account = (String, String);
-
-/// How to reach a broker from here.
+/// How to reach a Kafka from here.
 #[derive(Debug, Clone)]
 pub(crate) struct Entrance {
     /// `host:port`, comma-separated.
     pub(crate) bootstrap_servers: String,
-    /// For PLAIN and SCRAM-SHA-512 over `SASL_PLAINTEXT`; without one it is plain text.
-    pub(crate) account: Option<Account>,
+    /// User name and password, for PLAIN and SCRAM-SHA-512 over `SASL_PLAINTEXT`; without them it is plain text.
+    pub(crate) account: Option<(String, String)>,
 }
 
-/// A running Kafka. Its container is removed when this is dropped, and when the suite is interrupted.
+/// A running Kafka.
 #[derive(Debug)]
-pub(crate) struct Kafka {
-    /// The way in that the tests take.
-    pub(crate) entrance: Entrance,
-    /// The way in with an account.
-    pub(crate) with_account: Entrance,
-    /// After how long the broker takes a member for dead under the protocol `consumer`.
-    pub(crate) consumer_session: Duration,
-    /// The broker's container, or one that has nothing but Kafka's tools.
-    container: Container<GenericImage>,
-    tools_bootstrap_servers: String,
+#[allow(clippy::large_enum_variant, reason = "there is one of them")]
+pub(crate) enum Kafka {
+    /// It was started for the suite.
+    Own(Broker),
+    /// Somebody runs it.
+    Named {
+        /// The only way in.
+        entrance: Entrance,
+        /// Where Kafka's tools run, as soon as one is asked for.
+        toolbox: OnceLock<Result<Container<GenericImage>, String>>,
+    },
 }
 
 impl Kafka {
-    /// The cluster in `E2E_BOOTSTRAP_SERVERS`, or a new broker.
+    /// The one in `E2E_BOOTSTRAP_SERVERS`, with the account in `E2E_SASL_USERNAME` and `E2E_SASL_PASSWORD`.
+    pub(crate) fn named() -> Option<Self> {
+        let environment: HashMap<_, _> = std::env::vars_os().collect();
+        let get = |name| environment.get(OsStr::new(name)).and_then(|value| value.to_str()).map(str::to_owned);
+        let account = get("E2E_SASL_USERNAME").zip(get("E2E_SASL_PASSWORD"));
+        let entrance = Entrance { bootstrap_servers: get("E2E_BOOTSTRAP_SERVERS")?, account };
+        Some(Self::Named { entrance, toolbox: OnceLock::new() })
+    }
+
+    /// The one that the environment names, or a new broker.
     ///
     /// # Errors
     /// There is neither: without Kafka these tests fail, they are not skipped.
     pub(crate) fn named_or_new() -> Result<Self> {
-        let environment: HashMap<_, _> = std::env::vars_os().collect();
-        let get = |name| environment.get(OsStr::new(name)).and_then(|value| value.to_str()).map(str::to_owned);
-        let Some(bootstrap_servers) = get("E2E_BOOTSTRAP_SERVERS") else {
-            return Self::start();
-        };
-        let account = get("E2E_SASL_USERNAME").zip(get("E2E_SASL_PASSWORD"));
-        Self::named(Entrance { bootstrap_servers, account })
+        Self::named().map_or_else(|| Broker::start().map(Self::Own), Ok)
     }
 
-    fn named(entrance: Entrance) -> Result<Self> {
-        let request = GenericImage::new(IMAGE.0, IMAGE.1).with_entrypoint("sleep").with_cmd(["3600"]);
-        let container = request.with_network("host").with_label(LABEL.0, LABEL.1).start().context(NO_DOCKER)?;
-        let kafka = Self {
-            with_account: entrance.clone(),
-            consumer_session: Duration::from_secs(45),
-            tools_bootstrap_servers: entrance.bootstrap_servers.clone(),
-            entrance,
-            container,
-        };
-        let login = kafka.entrance.account.as_ref().map_or_else(String::new, |(user, password)| {
-            format!(
-                "security.protocol=SASL_PLAINTEXT\nsasl.mechanism=PLAIN\n\
-                 sasl.jaas.config={PLAIN_LOGIN} username=\"{user}\" password=\"{password}\";\n"
-            )
-        });
-        kafka.run(&["sh", "-c", &format!("cat > {TOOLS_LOGIN} <<'END'\n{login}END")])?;
-        Ok(kafka)
-    }
-
-    /// A new broker, for whom its address stays the same over restarts.
-    ///
-    /// # Errors
-    /// Docker is not there, or the broker does not start.
-    pub(crate) fn start() -> Result<Self> {
-        // A port that Docker chooses would be another one after a restart.
-        let [client, account] = [free_port()?, free_port()?];
-        let advertised = format!("CLIENT://localhost:{client},ACCOUNT://localhost:{account},TOOLS://localhost:{TOOLS}");
-        let login = format!("{PLAIN_LOGIN} user_{USER}=\"{PASSWORD}\";");
-        let image =
-            GenericImage::new(IMAGE.0, IMAGE.1).with_wait_for(WaitFor::message_on_stdout("Kafka Server started"));
-        let mut request: ContainerRequest<GenericImage> = image
-            .with_mapped_port(client, CLIENT.tcp())
-            .with_mapped_port(account, ACCOUNT.tcp())
-            .with_label(LABEL.0, LABEL.1)
-            // Not in every build of the image can its own user write the configuration that comes from the variables.
-            .with_user("root")
-            .with_startup_timeout(Duration::from_secs(120))
-            .with_env_var("KAFKA_ADVERTISED_LISTENERS", advertised)
-            .with_env_var("KAFKA_LISTENER_NAME_ACCOUNT_PLAIN_SASL_JAAS_CONFIG", login);
-        for (name, value) in SETTINGS {
-            request = request.with_env_var(name, value);
+    /// The way in that the tests take.
+    pub(crate) fn entrance(&self) -> Entrance {
+        match self {
+            Self::Own(broker) => broker.entrance(),
+            Self::Named { entrance, .. } => entrance.clone(),
         }
-        let container = request.start().context(NO_DOCKER)?;
-        let entrance = |port, account| Entrance { bootstrap_servers: format!("localhost:{port}"), account };
-        let kafka = Self {
-            entrance: entrance(client, None),
-            with_account: entrance(account, Some((USER.to_owned(), PASSWORD.to_owned()))),
-            consumer_session: Duration::from_secs(6),
-            container,
-            tools_bootstrap_servers: format!("localhost:{TOOLS}"),
-        };
-        kafka.run(&["sh", "-c", &format!(": > {TOOLS_LOGIN}")])?;
-        let scram = format!("SCRAM-SHA-512=[password={PASSWORD}]");
-        kafka.tool(
-            "kafka-configs.sh",
-            &["--alter", "--entity-type", "users", "--entity-name", USER, "--add-config", &scram],
-        )?;
-        Ok(kafka)
+    }
+
+    /// The way in with an account, if there is one.
+    pub(crate) fn with_account(&self) -> Entrance {
+        match self {
+            Self::Own(broker) => broker.with_account(),
+            Self::Named { entrance, .. } => entrance.clone(),
+        }
+    }
+
+    /// After how long a member is dead under the protocol `consumer`: Kafka's default, if we did not say.
+    pub(crate) fn consumer_session(&self) -> Duration {
+        match self {
+            Self::Own(_) => CONSUMER_SESSION,
+            Self::Named { .. } => Duration::from_secs(45),
+        }
     }
 
     /// Runs one of Kafka's own tools against this Kafka; gives what it prints.
     ///
     /// # Errors
-    /// It ended with another code than 0.
+    /// It ended with another code than 0, or there is no Docker to run it.
     pub(crate) fn tool(&self, script: &str, arguments: &[&str]) -> Result<String> {
-        let script = format!("/opt/kafka/bin/{script}");
-        let mut command =
-            vec![&*script, "--bootstrap-server", &self.tools_bootstrap_servers, "--command-config", TOOLS_LOGIN];
-        command.extend(arguments);
-        self.run(&command)
-    }
-
-    fn run(&self, command: &[&str]) -> Result<String> {
-        let mut ended = self.container.exec(ExecCommand::new(command.iter().copied()))?;
-        let printed = String::from_utf8(ended.stdout_to_vec()?)?;
-        let complaint = String::from_utf8_lossy(&ended.stderr_to_vec()?).into_owned();
-        ensure!(ended.exit_code()? == Some(0), "{command:?} failed: {printed}{complaint}");
-        Ok(printed)
-    }
-
-    /// Stops the broker in good order.
-    ///
-    /// # Errors
-    /// Docker could not.
-    pub(crate) fn stop(&self) -> Result<()> {
-        Ok(self.container.stop_with_timeout(Some(60))?)
-    }
-
-    /// Ends the broker with SIGKILL.
-    ///
-    /// # Errors
-    /// Docker could not.
-    pub(crate) fn kill(&self) -> Result<()> {
-        // The test library has no word for it; stopping "within 0 s" sends SIGTERM first.
-        let output = Command::new("docker").args(["kill", self.container.id()]).output().context(NO_DOCKER)?;
-        ensure!(output.status.success(), "docker kill: {}", String::from_utf8_lossy(&output.stderr));
-        Ok(())
-    }
-
-    /// Starts the stopped or killed broker again.
-    ///
-    /// # Errors
-    /// Docker could not.
-    pub(crate) fn start_again(&self) -> Result<()> {
-        Ok(self.container.start()?)
-    }
-}
-
-const NO_DOCKER: &str = "no Kafka: Docker is needed, with the image; see tests/README.md";
-const PLAIN_LOGIN: &str = "org.apache.kafka.common.security.plain.PlainLoginModule required";
-const TOOLS_LOGIN: &str = "/tmp/tools.properties";
-
-/// A port that nobody listens on, and that no other broker of this suite was given.
-fn free_port() -> Result<u16> {
-    const PORTS: std::ops::Range<u16> = 34_000..35_000;
-    static GIVEN: AtomicU16 = AtomicU16::new(0);
-    // Suites that run at the same time begin at different places.
-    let start = std::process::id() % u32::from(PORTS.end - PORTS.start);
-    loop {
-        let offset = u32::from(GIVEN.fetch_add(1, Ordering::Relaxed)) + start;
-        let port = PORTS.start + u16::try_from(offset % 1000)?;
-        ensure!(GIVEN.load(Ordering::Relaxed) < 1000, "no port is free");
-        if TcpListener::bind(("0.0.0.0", port)).is_ok() {
-            return Ok(port);
-        }
+        let (entrance, toolbox) = match self {
+            Self::Own(broker) => return broker.tool(script, arguments),
+            Self::Named { entrance, toolbox: made } => {
+                let made = made.get_or_init(|| toolbox().map_err(|error| format!("{error:#}")));
+                (entrance, made.as_ref().map_err(|error| Error::msg(error.clone()))?)
+            }
+        };
+        // Neither as an argument nor as a file of this machine: those are for everybody to see.
+        let login = entrance.account.as_ref().map_or_else(String::new, |(user, password)| {
+            format!(
+                "security.protocol=SASL_PLAINTEXT\nsasl.mechanism=PLAIN\nsasl.jaas.config=\
+                 org.apache.kafka.common.security.plain.PlainLoginModule required username=\"{user}\" password=\"{password}\";"
+            )
+        });
+        let line = format!(
+            "printf %s \"$LOGIN\" > /tmp/login && exec /opt/kafka/bin/{script} \"$@\" --bootstrap-server {} \
+             --command-config /tmp/login",
+            entrance.bootstrap_servers
+        );
+        let command =
+            ["sh", "-c", line.as_str(), script].into_iter().chain(arguments.iter().copied()).map(str::to_owned);
+        run(toolbox, script, ExecCommand::new(command).with_env_vars([("LOGIN", login)]))
     }
 }

@@ -6,7 +6,8 @@ use anyhow::{Context as _, Result, ensure};
 use audit::Verdict;
 use testbed::{Process, producer, report};
 
-use crate::cluster::{Cluster, Offsets};
+use crate::cluster::Cluster;
+use crate::group::Offsets;
 use crate::kafka::Entrance;
 use crate::pair::{replica, replicas, stop_all, wait_for_shares};
 

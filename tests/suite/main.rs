@@ -3,11 +3,13 @@
 //! A test is a function that gives the numbers it saw. Its name is the claim.
 
 mod accounts;
+mod broker;
 mod claim;
 mod cluster;
 mod compatibility;
 mod dynamics;
 mod elsewhere;
+mod group;
 mod kafka;
 mod load;
 mod offsets;

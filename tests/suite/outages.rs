@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 
+use crate::broker::Broker;
 use crate::claim::claims;
-use crate::kafka::Kafka;
 use crate::load::{Load, not_committed};
 use crate::protocol::Protocol;
 use crate::stage::Stage;
@@ -16,23 +16,23 @@ claims! {
 }
 
 fn a_broker_that_is_stopped_and_started_loses_nothing_acknowledged(_: &Stage) -> Result<String> {
-    a_broker_goes_away(Kafka::stop)
+    a_broker_goes_away(Broker::stop)
 }
 
 fn a_broker_that_is_killed_and_started_loses_nothing_acknowledged(_: &Stage) -> Result<String> {
-    a_broker_goes_away(Kafka::kill)
+    a_broker_goes_away(Broker::kill)
 }
 
-fn a_broker_goes_away(end: fn(&Kafka) -> Result<()>) -> Result<String> {
-    let kafka = Kafka::start()?;
-    let load = Load::start(&kafka.entrance, 3, Protocol::Cooperative.variables().to_vec())?;
+fn a_broker_goes_away(end: fn(&Broker) -> Result<()>) -> Result<String> {
+    let broker = Broker::start()?;
+    let load = Load::start(&broker.entrance(), 3, Protocol::Cooperative.variables().to_vec())?;
     let start = Instant::now();
-    end(&kafka)?;
+    end(&broker)?;
     // All of them have noticed, so it was away for them.
     for process in load.replicas.iter().chain([&load.producer]) {
         process.wait_for("broker unreachable");
     }
-    kafka.start_again()?;
+    broker.start_again()?;
     for process in load.replicas.iter().chain([&load.producer]) {
         process.wait_for("broker reachable again");
     }

@@ -38,7 +38,7 @@ impl Protocol {
 
     /// How long that session is.
     pub(crate) fn short_session(self, kafka: &Kafka) -> Duration {
-        if self == Self::Consumer { kafka.consumer_session } else { Duration::from_secs(6) }
+        if self == Self::Consumer { kafka.consumer_session() } else { Duration::from_secs(6) }
     }
 }
 

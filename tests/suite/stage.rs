@@ -33,7 +33,7 @@ impl Stage {
     /// # Errors
     /// There is no Kafka, or it refuses.
     pub(crate) fn topic(&self, partitions: i32) -> Result<Cluster> {
-        Cluster::with_topic(&self.kafka()?.entrance, partitions)
+        Cluster::with_topic(&self.kafka()?.entrance(), partitions)
     }
 
     /// Waits until the machine has room for so many processes more.
