@@ -13,16 +13,13 @@ use crate::pair::{replicas, send, stop_all};
 use crate::protocol::Protocol;
 use crate::stage::Stage;
 
-const DEFAULT: [Protocol; 1] = [Protocol::Cooperative];
-const DEFAULT_AND_KIP_848: [Protocol; 2] = [Protocol::Cooperative, Protocol::Consumer];
-
 claims! {
-    a_rolling_restart_of_all_replicas_loses_and_repeats_nothing(5) on DEFAULT_AND_KIP_848;
-    a_killed_replica_loses_nothing_and_repeats_at_most_what_was_not_committed(4) on DEFAULT_AND_KIP_848;
-    a_replica_that_freezes_loses_nothing_and_repeats_at_most_what_came_meanwhile(4) on DEFAULT;
-    a_third_replica_that_joins_loses_and_repeats_nothing(4) on DEFAULT;
-    a_replica_that_leaves_in_good_order_loses_and_repeats_nothing(4) on DEFAULT;
-    a_topic_that_grows_from_10_to_15_partitions_loses_and_repeats_nothing(4) on DEFAULT;
+    a_rolling_restart_of_all_replicas_loses_and_repeats_nothing(5) on Protocol::ALL;
+    a_killed_replica_loses_nothing_and_repeats_at_most_what_was_not_committed(4) on Protocol::ALL;
+    a_replica_that_freezes_loses_nothing_and_repeats_at_most_what_came_meanwhile(4) on Protocol::ALL;
+    a_third_replica_that_joins_loses_and_repeats_nothing(4) on Protocol::ALL;
+    a_replica_that_leaves_in_good_order_loses_and_repeats_nothing(4) on Protocol::ALL;
+    a_topic_that_grows_from_10_to_15_partitions_loses_and_repeats_nothing(4) on Protocol::ALL;
     a_killed_replica_that_never_commits_is_found_to_repeat_more(3);
     acknowledged_messages_that_the_broker_loses_are_found_missing(3);
 }

@@ -11,21 +11,21 @@ use crate::protocol::Protocol;
 use crate::stage::Stage;
 
 claims! {
-    a_broker_that_is_stopped_and_started_loses_nothing_acknowledged(4);
-    a_broker_that_is_killed_and_started_loses_nothing_acknowledged(4);
+    a_broker_that_is_stopped_and_started_loses_nothing_acknowledged(4) on Protocol::ALL;
+    a_broker_that_is_killed_and_started_loses_nothing_acknowledged(4) on Protocol::ALL;
 }
 
-fn a_broker_that_is_stopped_and_started_loses_nothing_acknowledged(_: &Stage) -> Result<String> {
-    a_broker_goes_away(Broker::stop)
+fn a_broker_that_is_stopped_and_started_loses_nothing_acknowledged(_: &Stage, protocol: Protocol) -> Result<String> {
+    a_broker_goes_away(protocol, Broker::stop)
 }
 
-fn a_broker_that_is_killed_and_started_loses_nothing_acknowledged(_: &Stage) -> Result<String> {
-    a_broker_goes_away(Broker::kill)
+fn a_broker_that_is_killed_and_started_loses_nothing_acknowledged(_: &Stage, protocol: Protocol) -> Result<String> {
+    a_broker_goes_away(protocol, Broker::kill)
 }
 
-fn a_broker_goes_away(end: fn(&Broker) -> Result<()>) -> Result<String> {
+fn a_broker_goes_away(protocol: Protocol, end: fn(&Broker) -> Result<()>) -> Result<String> {
     let broker = Broker::start()?;
-    let load = Load::start(&broker.entrance(), 3, Protocol::Cooperative.variables().to_vec())?;
+    let load = Load::start(&broker.entrance(), 3, protocol.variables().to_vec())?;
     let start = Instant::now();
     end(&broker)?;
     // All of them have noticed, so it was away for them.
