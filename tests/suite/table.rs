@@ -33,7 +33,8 @@ impl Table {
             let room = stage.room(claim.processes);
             let outcome = match catch_unwind(AssertUnwindSafe(|| (claim.test)(&stage))) {
                 Ok(outcome) => outcome.map_err(|error| format!("{error:#}")),
-                Err(panic) => Err(text_of(&*panic)),
+                // In full it stands where the test panicked: under load that is long.
+                Err(panic) => Err(text_of(&*panic).lines().next().unwrap_or_default().to_owned()),
             };
             drop(room);
             let numbers = match &outcome {
