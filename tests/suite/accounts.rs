@@ -8,7 +8,7 @@ use testbed::{Process, consumer, producer, report};
 
 use crate::claim::claims;
 use crate::cluster::Cluster;
-use crate::pair::stop_all;
+use crate::pair::{stop_all, wait_for_shares};
 use crate::stage::Stage;
 
 claims! {
@@ -30,6 +30,7 @@ fn plain_and_scram_work_beside_each_other(stage: &Stage) -> Result<String> {
     let cluster = topic(stage, 10)?;
     let group = cluster.group("g");
     let mut replicas = MECHANISMS.map(|it| consumer(&cluster.variables(), &group, &[(MECHANISM, it)]));
+    wait_for_shares(&replicas, 10, &[5, 5])?;
     let load = [("PRODUCER_RATE_PER_SEC", "100"), ("PRODUCER_MAX_MESSAGES", "100"), (MECHANISM, "SCRAM-SHA-512")];
     let mut producer = producer(&cluster.variables(), &load);
     ensure!(producer.wait().code() == Some(0), "{}", producer.text());
@@ -38,6 +39,7 @@ fn plain_and_scram_work_beside_each_other(stage: &Stage) -> Result<String> {
     let report = report(replicas.iter().chain([&producer]));
     ensure!(report.verdict(0) == Verdict::Proven, "{report}");
     let [plain, scram] = replicas.each_ref().map(Process::received_count);
+    ensure!((plain, scram) == (50, 50), "{plain} through PLAIN, {scram} through SCRAM-SHA-512");
     Ok(format!("{plain} through PLAIN, {scram} through SCRAM-SHA-512, 0 repeated"))
 }
 
