@@ -12,14 +12,14 @@ const KAFKA_PYTHON: &str = "kafka-python==3.0.12";
 
 /// Python with kafka-python.
 #[derive(Debug, Clone)]
-pub struct Python(PathBuf);
+pub(crate) struct Python(PathBuf);
 
 impl Python {
     /// Makes the environment once for a test run.
     ///
     /// # Errors
     /// There is no `python3`, or the package can't be installed.
-    pub fn with_kafka() -> Result<Self> {
+    pub(crate) fn with_kafka() -> Result<Self> {
         static MADE: OnceLock<Result<PathBuf, String>> = OnceLock::new();
         let made = MADE.get_or_init(|| Self::make().map_err(|error| format!("{error:#}")));
         made.clone().map(Self).map_err(anyhow::Error::msg)
@@ -41,7 +41,7 @@ impl Python {
     ///
     /// # Errors
     /// The program failed.
-    pub fn run(&self, cluster: &Cluster, program: &str) -> Result<String> {
+    pub(crate) fn run(&self, cluster: &Cluster, program: &str) -> Result<String> {
         let output = Command::new(&self.0)
             .args(["-c", &format!("{PREAMBLE}{program}")])
             // Not as arguments: those are for everybody to see.
@@ -57,10 +57,13 @@ import json, os
 from kafka import KafkaConsumer, KafkaProducer
 connection = dict(
     bootstrap_servers=os.environ['KAFKA_BOOTSTRAP_SERVERS'].split(','),
-    security_protocol='SASL_PLAINTEXT',
-    sasl_mechanism='PLAIN',
-    sasl_plain_username=os.environ['KAFKA_SASL_USERNAME'],
-    sasl_plain_password=os.environ['KAFKA_SASL_PASSWORD'],
 )
+if 'KAFKA_SASL_USERNAME' in os.environ:
+    connection.update(
+        security_protocol='SASL_PLAINTEXT',
+        sasl_mechanism='PLAIN',
+        sasl_plain_username=os.environ['KAFKA_SASL_USERNAME'],
+        sasl_plain_password=os.environ['KAFKA_SASL_PASSWORD'],
+    )
 topic = os.environ['KAFKA_TOPIC']
 ";

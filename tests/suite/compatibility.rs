@@ -1,0 +1,55 @@
+//! A plain Python client on either side.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Result, ensure};
+use serde_json::Value;
+use testbed::consumer;
+
+use crate::claim::claims;
+use crate::pair::{numbers, send};
+use crate::python::Python;
+use crate::stage::Stage;
+
+claims! {
+    a_plain_python_consumer_reads_our_messages(2);
+    our_consumer_reads_what_a_plain_python_producer_sends(2);
+}
+
+fn a_plain_python_consumer_reads_our_messages(stage: &Stage) -> Result<String> {
+    let cluster = stage.topic(3)?;
+    let python = Python::with_kafka()?;
+    send(&cluster, 100)?;
+    let printed = python.run(
+        &cluster,
+        "consumer = KafkaConsumer(topic, group_id='python-' + topic, auto_offset_reset='earliest',\n\
+         \x20   consumer_timeout_ms=30000, value_deserializer=json.loads, **connection)\n\
+         for count, message in enumerate(consumer, 1):\n\
+         \x20   assert isinstance(message.value['num'], int) and len(message.value['ts']) == 19\n\
+         \x20   print(message.value['num'])\n\
+         \x20   if count == 100: break\n",
+    )?;
+    let mut numbers: Vec<u64> = printed.lines().map(str::parse).collect::<Result<_, _>>()?;
+    numbers.sort_unstable();
+    ensure!(numbers == (0..100).collect::<Vec<_>>(), "{numbers:?}");
+    Ok("100 sent, 100 read by kafka-python".to_owned())
+}
+
+fn our_consumer_reads_what_a_plain_python_producer_sends(stage: &Stage) -> Result<String> {
+    let cluster = stage.topic(3)?;
+    let python = Python::with_kafka()?;
+    python.run(
+        &cluster,
+        "import datetime\n\
+         producer = KafkaProducer(value_serializer=lambda value: json.dumps(value).encode(), **connection)\n\
+         for i in range(100):\n\
+         \x20   producer.send(topic, {'num': i, 'ts': datetime.datetime.now().strftime('%Y-%m-%d %H:%M:%S')})\n\
+         producer.flush()\n",
+    )?;
+    let mut replica = consumer(&cluster.variables(), &cluster.group("g"), &[("CONSUMER_MAX_MESSAGES", "100")]);
+    ensure!(replica.wait().code() == Some(0), "{}", replica.text());
+    ensure!(numbers([&replica]) == (0..100).collect::<BTreeSet<_>>(), "{:?}", numbers([&replica]));
+    let received = replica.with_message("message received");
+    ensure!(received.iter().all(|line| line["pseq"] == Value::Null), "foreign messages have no key of ours");
+    Ok("100 sent by kafka-python, 100 received".to_owned())
+}
