@@ -249,11 +249,14 @@ impl Access {
     }
 
     fn give_up_or_tell<C: ClientContext>(&self, client: &Client<C>) -> Result<(), Failure> {
-        if let Some((_, reason)) = client.fatal_error() {
-            return Err(Failure::Fatal { reason: self.properties.redact(&reason) });
-        }
         let now = Instant::now();
         let mut state = self.state();
+        if let Some((code, reason)) = client.fatal_error() {
+            let reason = self.properties.redact(&reason);
+            // An account that may write to no topic at all gets no producer id, which librdkafka takes for the end.
+            let is_refusal = kind_of(Some(code), &reason).is_some_and(Kind::is_refusal) && !state.has_worked;
+            return Err(if is_refusal { Failure::Refused { reason } } else { Failure::Fatal { reason } });
+        }
         let has_worked = state.has_worked;
         let Some(Complaint { kind, reason, since, heard: failures }) = &state.complaint else { return Ok(()) };
         let waited = now.saturating_duration_since(*since);

@@ -142,6 +142,17 @@ fn a_refused_group_ends_with_77() {
     assert_eq!(replica.wait().code(), Some(77), "{}", replica.text());
 }
 
+/// What a producer hears whose account may write to no topic of the cluster.
+#[test]
+fn an_account_without_any_right_to_write_ends_with_77() {
+    let broker = Broker::start(1);
+    let refused = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED; 100];
+    broker.cluster.request_errors(RDKafkaApiKey::InitProducerId, &refused);
+    let mut producer = producer(&broker.variables(), &[]);
+    assert_eq!(producer.wait().code(), Some(77), "{}", producer.text());
+    assert!(producer.with_message("service stopped")[0]["reason"].as_str().unwrap().contains("refused the account"));
+}
+
 #[test]
 fn an_account_that_worked_and_is_refused_later_is_waited_for() {
     let broker = Broker::start(1);
