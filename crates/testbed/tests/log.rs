@@ -1,0 +1,92 @@
+//! What the services write is what `docs/log.md` says.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+use serde_json::Value;
+use testbed::{Broker, Process, consumer, producer};
+
+const COMMON: [&str; 5] = ["timestamp", "level", "message", "client_id", "instance"];
+
+/// Levels and fields of each message.
+fn documented() -> BTreeMap<String, (BTreeSet<String>, BTreeSet<String>)> {
+    let rows = include_str!("../../../docs/log.md").lines().filter(|line| line.starts_with("| `"));
+    rows.map(|row| {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let list = |cell: &str| cell.split(", ").map(|word| word.trim_matches('`').to_owned()).collect();
+        (cells[1].trim_matches('`').to_owned(), (list(cells[2]), list(cells[4])))
+    })
+    .collect()
+}
+
+fn lines(processes: &[&Process]) -> Vec<Value> {
+    let text: String = processes.iter().map(|process| process.text()).collect();
+    text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
+}
+
+#[test]
+fn every_line_is_documented_with_its_level_and_its_fields() {
+    let broker = Broker::start(0);
+    let noisy = [
+        ("HTTP_ADDR", "127.0.0.1:0"),
+        ("RUST_LOG", "debug"),
+        ("KAFKA_TOPICS", "misspelt"),
+        ("KAFKA_AUTO_COMMIT_INTERVAL_MS", "100"),
+        ("PRODUCER_RATE_PER_SEC", "100"),
+    ];
+    let mut each = producer(&broker.variables(), &noisy);
+    let mut replicas = [
+        consumer(&broker.variables(), "g", &noisy),
+        consumer(&broker.variables(), "g", &[("LOG_MESSAGES", "summary")]),
+    ];
+    each.wait_for("topic missing");
+    broker.create_topic(2);
+    broker.write(&[Some(b"rubbish"), None]);
+    let mut summary = producer(&broker.variables(), &[("LOG_MESSAGES", "summary"), ("PRODUCER_RATE_PER_SEC", "100")]);
+    summary.wait_for("messages delivered");
+    replicas[0].wait_for("message received");
+    replicas[1].wait_for("messages received");
+    let refused = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED; 5];
+    broker.cluster.request_errors(RDKafkaApiKey::OffsetCommit, &refused);
+    replicas[0].wait_for("commit failed");
+    let refused = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED; 5];
+    broker.cluster.request_errors(RDKafkaApiKey::Produce, &refused);
+    each.wait_until("a failure", |it| {
+        !it.with_message("messages not delivered").is_empty()
+            || !summary.with_message("messages not delivered").is_empty()
+    });
+    each.stop();
+    summary.stop();
+    replicas.iter_mut().for_each(|replica| drop(replica.stop()));
+
+    let documented = documented();
+    let mut seen = BTreeSet::new();
+    for line in lines(&[&each, &summary, &replicas[0], &replicas[1]]) {
+        let (message, level) = (line["message"].as_str().expect("a message"), line["level"].as_str().expect("a level"));
+        let (levels, fields) = documented.get(message).unwrap_or_else(|| panic!("not documented: {line}"));
+        assert!(levels.contains(level), "another level than documented: {line}");
+        for field in line.as_object().expect("an object").keys() {
+            assert!(COMMON.contains(&field.as_str()) || fields.contains(field), "{field} is not documented: {line}");
+        }
+        assert!(COMMON.iter().all(|field| !line[*field].is_null()), "something is missing: {line}");
+        seen.insert(message.to_owned());
+    }
+    for message in [
+        "service starting",
+        "message delivered",
+        "messages delivered",
+        "messages not delivered",
+        "run closed",
+        "message received",
+        "messages received",
+        "bad message skipped",
+        "service stopped",
+        "partitions assigned",
+        "partitions revoked",
+        "topic found",
+        "commit failed",
+        "unknown variable ignored",
+    ] {
+        assert!(seen.contains(message), "{message} was not written, so it was not compared");
+    }
+}
