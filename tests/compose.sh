@@ -17,17 +17,19 @@ work=$(mktemp -d)
 chmod 755 "$work"
 export COMPOSE_PROGRESS=quiet
 
-compose() { docker compose -p kafka-pair-check "$@"; }
+# Nothing takes as long as building the images.
+compose() { timeout 1200 docker compose -p kafka-pair-check "$@"; }
 external() {
   ENV_FILE=$work/.env docker compose -p kafka-pair-check-external --project-directory . -f deploy/compose/external.yml \
     --env-file "$work/.env" "$@"
 }
+tried=kafka-pair-check-tried
 outside=kafka-pair-check-outside
 
 clean_up() {
+  docker rm -fv "$tried" "$outside"
   compose down -v -t 5
   [[ ! -e $work/.env ]] || external down -t 5
-  docker rm -fv "$outside"
   rm -rf "$work"
 } >/dev/null 2>&1
 trap clean_up EXIT
@@ -151,8 +153,10 @@ tried() {
   shift 3
   for variable in "$@"; do variables+=(-e "$variable"); done
   log=$(mktemp -p "$work")
-  timeout "${PATIENCE:-60}" docker compose -p kafka-pair-check run --rm -T --no-deps "${variables[@]}" "$service" \
-    >"$log" 2>&1 || got=$?
+  timeout "${PATIENCE:-60}" docker compose -p kafka-pair-check run --name "$tried" -T --no-deps "${variables[@]}" \
+    "$service" >"$log" 2>&1 || got=$?
+  # Its container outlives a command that was ended.
+  docker rm -f "$tried" >/dev/null 2>&1 || true
   if [[ $got != "$code" ]] || ! grep -qE -- "$text" "$log"; then
     cat "$log"
     fail "$service ended with $got, expected $code and: $text"
@@ -185,21 +189,22 @@ install -m 0400 deploy/compose/development-only/consumer-password "$work/unreada
 CONSUMER_PASSWORD_FILE=$work/unreadable tried consumer 64 \
   "KAFKA_SASL_PASSWORD_FILE names a file that can't be used: Permission denied"
 printf '%s\r\n' "$(password consumer)" >"$work/crlf"
-CONSUMER_PASSWORD_FILE=$work/crlf compose up -d --no-build --no-deps consumer
+# Compose does not see that a secret is another file.
+CONSUMER_PASSWORD_FILE=$work/crlf compose up -d --no-build --no-deps --force-recreate consumer
 until_so 60 "CRLF: healthy" healthy consumer 1
 
 step "a wrong setting and a refused account end visibly, a finished producer stays finished"
 PRODUCER_RATE_PER_SEC=fast compose up -d --no-build --no-deps producer
 until_so 60 "exited with 64" exited producer 64
 logged producer "PRODUCER_RATE_PER_SEC" || fail "the variable is not named"
-CONSUMER_PASSWORD_FILE=$work/wrong compose up -d --no-build --no-deps consumer
+CONSUMER_PASSWORD_FILE=$work/wrong compose up -d --no-build --no-deps --force-recreate consumer
 PRODUCER_MAX_MESSAGES=5 compose up -d --no-build --no-deps producer
 until_so 60 "exited with 0" exited producer 0
 until_so 120 "exited with 77" exited consumer 77
 
 step "the topic is missing, and comes"
 compose exec -T kafka /opt/kafka/bin/kafka-topics.sh --bootstrap-server localhost:19092 --delete --topic demo
-compose up -d --no-build --no-deps consumer
+compose up -d --no-build --no-deps --force-recreate consumer
 until_so 60 "told" logged consumer '"topic missing"'
 until_so 60 "unhealthy" unhealthy consumer
 compose up -d --no-build kafka-init
@@ -220,17 +225,18 @@ until_so 60 "the broker is not up" exited kafka 1
 compose down -v -t 5
 
 step "a broker outside of compose"
-gateway=$(docker network inspect bridge --format '{{(index .IPAM.Config 0).Gateway}}')
-docker run -d --name "$outside" -p "$gateway:29192:29192" \
+# An address of this machine that containers can reach.
+host=$(hostname -I | cut -d' ' -f1)
+docker run -d --name "$outside" -p "$host:29192:29192" \
   -e KAFKA_NODE_ID=1 -e KAFKA_PROCESS_ROLES=broker,controller \
   -e KAFKA_CONTROLLER_QUORUM_VOTERS=1@localhost:9093 -e KAFKA_CONTROLLER_LISTENER_NAMES=CONTROLLER \
-  -e KAFKA_LISTENERS=PLAINTEXT://:29192,CONTROLLER://:9093 -e "KAFKA_ADVERTISED_LISTENERS=PLAINTEXT://$gateway:29192" \
+  -e KAFKA_LISTENERS=PLAINTEXT://:29192,CONTROLLER://:9093 -e "KAFKA_ADVERTISED_LISTENERS=PLAINTEXT://$host:29192" \
   -e KAFKA_LISTENER_SECURITY_PROTOCOL_MAP=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT \
   -e KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR=1 -e KAFKA_LOG_DIRS=/var/lib/kafka/data \
   "apache/kafka:${KAFKA_IMAGE_TAG:-4.2.0}" bash -c 'chmod u+w /etc/kafka/docker/*.yaml /opt/kafka/config/*; exec /etc/kafka/docker/run' >/dev/null
 until_so 60 "the topic is created" docker exec "$outside" /opt/kafka/bin/kafka-topics.sh \
-  --bootstrap-server "$gateway:29192" --create --if-not-exists --topic elsewhere --partitions 4
-printf '%s\n' "KAFKA_BOOTSTRAP_SERVERS=$gateway:29192" KAFKA_TOPIC=elsewhere KAFKA_GROUP_ID=elsewhere \
+  --bootstrap-server "$host:29192" --create --if-not-exists --topic elsewhere --partitions 4
+printf '%s\n' "KAFKA_BOOTSTRAP_SERVERS=$host:29192" KAFKA_TOPIC=elsewhere KAFKA_GROUP_ID=elsewhere \
   PRODUCER_MAX_MESSAGES=20 PRODUCER_RATE_PER_SEC=10 CONSUMER_MAX_MESSAGES=20 >"$work/.env"
 external up -d --no-build
 until_so 60 "all received" grep -q '"reason":"done","count":20' <(external logs --no-color consumer)
