@@ -83,11 +83,14 @@ fn the_broker_agrees(kafka: &Kafka, cluster: &Cluster, replicas: &[Process]) -> 
 
 fn when_a_replica_is_killed_the_idle_eleventh_takes_over(stage: &Stage, protocol: Protocol) -> Result<String> {
     let cluster = stage.topic(10)?;
-    let mut replicas = replicas(&cluster, "g", 11, &protocol.with_short_session());
+    let mut variables = protocol.with_short_session();
+    variables.push(("HTTP_ADDR", "127.0.0.1:0"));
+    let mut replicas = replicas(&cluster, "g", 11, &variables);
     wait_for_shares(&replicas, 10, &[1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0])?;
     let is_idle = |it: &Process| it.owned().unwrap_or_default().is_empty();
     let eleventh = replicas.iter().position(is_idle).context("none is idle")?;
     ensure!(replicas[eleventh].stays(SILENCE, is_idle), "it was not to get a partition");
+    ensure!(replicas[eleventh].ask("/readyz").0 == 200, "{:?}", replicas[eleventh].ask("/readyz"));
     let text = replicas[eleventh].text();
     ensure!(!text.contains(r#""level":"WARN""#) && !text.contains(r#""level":"ERROR""#), "not healthy: {text}");
     ensure!(replicas[eleventh].with_message("service stopped").is_empty(), "it has ended: {text}");

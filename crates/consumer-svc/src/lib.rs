@@ -7,6 +7,7 @@
 
 mod books;
 mod group;
+mod membership;
 mod metrics;
 mod positions;
 mod run;

@@ -17,6 +17,7 @@ use tracing::{debug, warn};
 
 use crate::books::Books;
 use crate::group::Group;
+use crate::membership::has_generation;
 use crate::metrics::ConsumerMetrics;
 use crate::positions::Positions;
 
@@ -140,7 +141,7 @@ impl Replica {
 
     /// A replica without partitions is ready, too: it takes over when another goes.
     fn not_ready(&self) -> Option<&'static str> {
-        let is_member = self.consumer.context().state().is_member;
+        let is_member = self.consumer.context().state().is_member || has_generation(&self.consumer);
         self.access.obstacle().or((!is_member).then_some("not in the group"))
     }
 

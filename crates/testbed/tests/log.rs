@@ -57,7 +57,9 @@ fn every_line_is_documented_with_its_level_and_its_fields() {
     });
     each.stop();
     summary.stop();
-    replicas.iter_mut().for_each(|replica| drop(replica.stop()));
+    for replica in &mut replicas {
+        replica.stop();
+    }
 
     let documented = documented();
     let mut seen = BTreeSet::new();
