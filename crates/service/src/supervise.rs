@@ -51,7 +51,8 @@ impl Ending {
     }
 }
 
-/// Runs `work` on a thread of its own until it ends, answers who asks for `health` and `metrics`, and writes the line `service stopped`.
+/// Runs `work` on a thread of its own until it ends, answers who asks for `health` and `metrics`, and writes the line
+/// `service stopped`.
 ///
 /// The first SIGTERM or SIGINT, or the end of `stop`, requests the shutdown that `work` was given. From then on it has
 /// the shutdown timeout; a second later the process says that it could not stop it, and ends. A second signal ends the
