@@ -12,6 +12,7 @@ use service::Access;
 use tracing::{info, warn};
 
 use crate::books::{Books, Next};
+use crate::membership::Membership;
 use crate::metrics::ConsumerMetrics;
 use crate::positions::Positions;
 
@@ -19,9 +20,7 @@ use crate::positions::Positions;
 pub(crate) struct State {
     pub(crate) books: Books,
     pub(crate) positions: Positions,
-    /// Whether the group has given it an assignment, if only an empty one, and not taken it away since. Stays true through
-    /// a rebalance.
-    pub(crate) is_member: bool,
+    pub(crate) membership: Membership,
     /// Messages that owned partitions hold for this replica, as it last heard, of partitions whose broker it can reach.
     pub(crate) waiting: i64,
     /// The first line that a callback could not write.
@@ -39,7 +38,14 @@ pub(crate) struct Group {
 
 impl Group {
     pub(crate) fn new(access: Arc<Access>, metrics: Arc<ConsumerMetrics>, books: Books, positions: Positions) -> Self {
-        let state = State { books, positions, is_member: false, waiting: 0, write_error: None, no_offset: None };
+        let state = State {
+            books,
+            positions,
+            membership: Membership::default(),
+            waiting: 0,
+            write_error: None,
+            no_offset: None,
+        };
         Self { access, metrics, state: Mutex::new(state) }
     }
 
@@ -102,7 +108,7 @@ impl ConsumerContext for Group {
                 self.access.worked();
                 let partitions = partitions_of(list);
                 let mut state = self.state();
-                state.is_member = true;
+                state.membership.assigned();
                 state.positions.assign(&partitions);
                 let owned = state.positions.owned();
                 drop(state);
@@ -117,7 +123,9 @@ impl ConsumerContext for Group {
                 let is_lost = consumer.assignment_lost();
                 let partitions = partitions_of(list);
                 let mut state = self.state();
-                state.is_member &= !is_lost;
+                if is_lost {
+                    state.membership.lost();
+                }
                 state.positions.revoke(&partitions);
                 let owned = state.positions.owned();
                 let not_committed = state.positions.not_committed();

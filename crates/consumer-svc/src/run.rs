@@ -17,7 +17,7 @@ use tracing::{debug, warn};
 
 use crate::books::Books;
 use crate::group::Group;
-use crate::membership::has_generation;
+use crate::membership::generation;
 use crate::metrics::ConsumerMetrics;
 use crate::positions::Positions;
 
@@ -141,7 +141,8 @@ impl Replica {
 
     /// A replica without partitions is ready, too: it takes over when another goes.
     fn not_ready(&self) -> Option<&'static str> {
-        let is_member = self.consumer.context().state().is_member || has_generation(&self.consumer);
+        let generation = generation(&self.consumer);
+        let is_member = self.consumer.context().state().membership.is_there(generation);
         self.access.obstacle().or((!is_member).then_some("not in the group"))
     }
 
