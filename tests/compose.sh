@@ -39,6 +39,7 @@ fail() {
   printf 'FAILED: %s\n' "$*" >&2
   compose ps -a >&2
   compose logs --tail 5 >&2
+  [[ ! -e $work/.env ]] || external logs --tail 5 >&2
   mkdir -p target/compose && cp -r "$work"/. target/compose/ && echo "more in target/compose" >&2
   exit 1
 }
@@ -239,7 +240,8 @@ until_so 60 "the topic is created" docker exec "$outside" /opt/kafka/bin/kafka-t
 printf '%s\n' "KAFKA_BOOTSTRAP_SERVERS=$host:29192" KAFKA_TOPIC=elsewhere KAFKA_GROUP_ID=elsewhere \
   PRODUCER_MAX_MESSAGES=20 PRODUCER_RATE_PER_SEC=10 CONSUMER_MAX_MESSAGES=20 >"$work/.env"
 external up -d --no-build
-until_so 60 "all received" grep -q '"reason":"done","count":20' <(external logs --no-color consumer)
+all_received() { grep -q '"reason":"done","count":20' <(external logs --no-color consumer); }
+until_so 60 "all received" all_received
 [[ $(external config --services | sort | tr '\n' ' ') == "consumer producer " ]] || fail "it starts more than the pair"
 
 step "done in $SECONDS s"

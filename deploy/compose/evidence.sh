@@ -21,7 +21,6 @@ follow() {
   docker logs -f "${since[@]}" "$1" >"$file" 2>&1 &
 }
 
-filters=(--filter "label=com.docker.compose.project=$project")
 consider() {
   local id service
   while read -r id service; do
