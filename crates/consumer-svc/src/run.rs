@@ -129,7 +129,7 @@ impl Replica {
                 if is_served || group.state().waiting == 0 || obstacle.is_some() {
                     served_at = now;
                 }
-                self.access.look_after(self.consumer.client())?;
+                self.access.look_after(self.consumer.client(), false)?;
                 self.health.tick();
                 let is_deaf = now.saturating_duration_since(served_at) > self.health.stall_limit();
                 self.health.set_not_alive(is_deaf.then_some("messages wait, and none arrives"));

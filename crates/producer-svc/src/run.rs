@@ -232,10 +232,20 @@ impl Sender {
         if is_delivering || outstanding == 0 {
             chores.prompt_at = now;
         }
-        self.access.look_after(self.producer.client())?;
+        // While messages wait, their outcomes tell; asking would hold up those that are due.
+        self.access.look_after(self.producer.client(), outstanding > 0)?;
         self.health.tick();
-        let is_late = now.saturating_duration_since(chores.prompt_at) > LATE_AFTER;
-        self.health.set_not_ready(self.access.obstacle().or(is_late.then_some("messages are not acknowledged")));
+        let waited = now.saturating_duration_since(chores.prompt_at);
+        let is_late = waited > LATE_AFTER;
+        let obstacle = self.access.obstacle();
+        self.health.set_not_ready(obstacle.or(is_late.then_some("messages are not acknowledged")));
+        // librdkafka keeps trying without a word where a broker accepts connections and answers nothing, or too few
+        // replicas are in sync.
+        if is_late && obstacle.is_none() && now.saturating_duration_since(chores.late_told_at) > LATE_AFTER {
+            chores.late_told_at = now;
+            let next_step = "look at the brokers: are they frozen, are enough replicas in sync?";
+            warn!(outstanding, waited_s = waited.as_secs(), next_step, "messages are not acknowledged");
+        }
         // Asking blocks; a broker that is away is asked by `look_after`, in its own time.
         let due = chores.metadata_at.is_none_or(|at| now.saturating_duration_since(at) >= METADATA_EVERY);
         if let Some(partitions) = partitions
@@ -280,6 +290,7 @@ struct Chores {
     acknowledged: u64,
     /// When an acknowledgement last came, or none was due.
     prompt_at: Instant,
+    late_told_at: Instant,
     /// `None`: at once.
     metadata_at: Option<Instant>,
     sent_since_poll: u32,
@@ -288,6 +299,13 @@ struct Chores {
 impl Chores {
     fn new() -> Self {
         let now = Instant::now();
-        Self { done_at: now, acknowledged: 0, prompt_at: now, metadata_at: Some(now), sent_since_poll: 0 }
+        Self {
+            done_at: now,
+            acknowledged: 0,
+            prompt_at: now,
+            late_told_at: now,
+            metadata_at: Some(now),
+            sent_since_poll: 0,
+        }
     }
 }

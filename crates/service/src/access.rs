@@ -230,11 +230,14 @@ impl Access {
     /// Looks after a complaint, for a loop that has other things to do: asks the broker again, at most once a second,
     /// whether it still holds; tells it when it is time; and ends with it when nothing else helps.
     ///
+    /// Asking blocks for up to a second. Where `will_hear` says that something is under way whose answer tells the same,
+    /// nobody is asked.
+    ///
     /// # Errors
     /// The account is refused for good, or the client can't go on.
-    pub fn look_after<C: ClientContext>(&self, client: &Client<C>) -> Result<(), Failure> {
+    pub fn look_after<C: ClientContext>(&self, client: &Client<C>, will_hear: bool) -> Result<(), Failure> {
         let now = Instant::now();
-        let due = {
+        let due = !will_hear && {
             let mut state = self.state();
             let due = state.complaint.is_some() && state.probed_at.is_none_or(|at| now - at >= PROBE_EVERY);
             if due {

@@ -52,6 +52,7 @@ fn a_broker_that_goes_away_makes_them_unready_and_not_dead() {
         service.wait_until("not ready", |it| !is_ready(it));
         assert_eq!(service.ask("/livez"), ok());
     }
+    services[0].wait_for("messages are not acknowledged");
     broker.process.signal(Signal::CONT);
     services.iter().for_each(|service| service.wait_until("ready again", is_ready));
     services.iter_mut().for_each(|service| assert_eq!(service.stop().0, Some(0), "{}", service.text()));

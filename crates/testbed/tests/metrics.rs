@@ -1,10 +1,11 @@
 //! What `/metrics` shows is what happened, and what `docs/metrics.md` says.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
-use testbed::{Broker, Process, consumer, producer};
+use rustix::process::Signal;
+use testbed::{Broker, BrokerProcess, Process, consumer, producer};
 
 const LISTEN: (&str, &str) = ("HTTP_ADDR", "127.0.0.1:0");
 
@@ -75,6 +76,20 @@ fn failures_are_counted_by_outcome_and_reason() {
     let refused = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED; 3];
     broker.cluster.request_errors(RDKafkaApiKey::OffsetCommit, &refused);
     replica.wait_until("a refusal", |it| value(it, "kafka_consumer_commits_total{result=\"failed\"") > 0.0);
+}
+
+#[test]
+fn messages_are_accepted_at_their_rate_while_the_broker_is_away() {
+    let broker = BrokerProcess::start();
+    let producer = producer(&broker.variables(), &[LISTEN, ("PRODUCER_RATE_PER_SEC", "100")]);
+    producer.wait_until("an acknowledgement", |it| it.delivered_count() > 0);
+    broker.process.signal(Signal::KILL);
+    producer.wait_for("broker unreachable");
+    let accepted = || value(&producer, "kafka_producer_messages_accepted_total");
+    let (before, start) = (accepted(), Instant::now());
+    producer.wait_until("five seconds", |_| start.elapsed() > Duration::from_secs(5));
+    // A fifth of what is due, for a busy machine.
+    assert!(accepted() - before >= 100.0, "{before} and five seconds later {}", accepted());
 }
 
 /// A replica whose loop goes round, whose group is content, and which gets nothing: only a restart may help.
