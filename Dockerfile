@@ -11,11 +11,14 @@ COPY . .
 RUN cargo chef prepare --recipe-path recipe.json
 
 FROM tools AS build
+# `otel`: with traces.
+ARG CARGO_FEATURES=""
 COPY --from=recipe /build/recipe.json recipe.json
-RUN cargo chef cook --release --locked --recipe-path recipe.json -p producer-svc -p consumer-svc
+RUN cargo chef cook --release --locked --features "${CARGO_FEATURES}" --recipe-path recipe.json \
+      -p producer-svc -p consumer-svc
 COPY . .
 # The binaries carry the list of their dependencies, for `cargo audit bin` and image scanners.
-RUN cargo auditable build --release --locked -p producer-svc -p consumer-svc
+RUN cargo auditable build --release --locked --features "${CARGO_FEATURES}" -p producer-svc -p consumer-svc
 
 FROM gcr.io/distroless/cc-debian12:nonroot AS service
 ARG VERSION=0.1.0

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use clap::Parser as _;
 use journal::Starting;
 use kafka_config::ConsumerSettings;
-use service::{Begun, Health, Metrics, begin, supervise};
+use service::{Begun, Health, Metrics, Traces, begin, supervise};
 
 use crate::metrics::ConsumerMetrics;
 
@@ -83,6 +83,18 @@ pub fn start(stop: impl Future<Output = ()>) -> ExitCode {
     let of_books = ConsumerMetrics::new(&metrics);
     let (runtime, of_loop, its_health) = (settings.runtime.clone(), Arc::clone(&journal), Arc::clone(&health));
     supervise(&journal, &runtime, &health, metrics, stop, move |shutdown| {
-        run::run(settings, &of_loop, of_books, &its_health, shutdown)
+        let about = [
+            ("service.name", "consumer-svc"),
+            ("service.version", env!("CARGO_PKG_VERSION")),
+            ("service.instance.id", &instance),
+        ];
+        let of_spans = [
+            ("messaging.client.id", settings.connection.client_id.as_str()),
+            ("messaging.consumer.group.name", &settings.group_id),
+        ];
+        match Traces::start(settings.runtime.traces.as_ref(), &about, &of_spans) {
+            Ok(traces) => run::run(settings, traces, &of_loop, of_books, &its_health, shutdown),
+            Err(failure) => failure.into(),
+        }
     })
 }

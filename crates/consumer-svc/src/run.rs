@@ -12,7 +12,7 @@ use kafka_config::ConsumerSettings;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
-use service::{Access, Ending, Failure, Health, Shutdown, release};
+use service::{Access, Ending, Failure, Health, Shutdown, Traces, release};
 use tracing::{debug, warn};
 
 use crate::books::Books;
@@ -32,6 +32,7 @@ const OFFSETS_TIMEOUT: Duration = Duration::from_secs(3);
 
 pub(crate) fn run(
     settings: ConsumerSettings,
+    traces: Traces,
     journal: &Arc<Journal>,
     metrics: ConsumerMetrics,
     health: &Arc<Health>,
@@ -47,10 +48,11 @@ pub(crate) fn run(
         Ok(consumer) => consumer,
         Err(error) => {
             let failure = Failure::Settings(access.properties().refused(&error));
-            return Ending { failure: Some(failure), ..Ending::default() };
+            return failure.into();
         }
     };
-    let replica = Replica { consumer, access, health: Arc::clone(health), topic: topic.to_owned(), max_messages };
+    let health = Arc::clone(health);
+    let replica = Replica { consumer, access, health, traces, topic: topic.to_owned(), max_messages };
     let mut failure = replica.until_stopped(shutdown).err();
     if let Err(error) = replica.consumer.context().account(&replica.consumer, Books::close_summary) {
         failure.get_or_insert(Failure::Journal(error));
@@ -67,6 +69,7 @@ pub(crate) fn run(
     if !closed {
         warn!("the broker did not confirm that this replica left the group");
     }
+    replica.traces.finish(shutdown);
     release(replica);
     Ending { failure, count, not_delivered: 0, not_committed }
 }
@@ -75,6 +78,7 @@ struct Replica {
     consumer: BaseConsumer<Group>,
     access: Arc<Access>,
     health: Arc<Health>,
+    traces: Traces,
     topic: String,
     max_messages: u64,
 }
@@ -98,6 +102,7 @@ impl Replica {
         while !shutdown.is_requested() {
             match self.consumer.poll(POLL) {
                 Some(Ok(message)) => {
+                    let _processing = self.traces.process(&message);
                     group.account(&self.consumer, |books| books.enter(&message)).map_err(Failure::Journal)?;
                     received += 1;
                     if received == self.max_messages {

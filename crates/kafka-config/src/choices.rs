@@ -81,3 +81,12 @@ pub(crate) const LOG_FORMATS: &[(&str, LogFormat)] =
     &[("auto", LogFormat::Auto), ("text", LogFormat::Text), ("json", LogFormat::Json)];
 pub(crate) const LOG_MESSAGES_VALUES: &[(&str, LogMessages)] =
     &[("auto", LogMessages::Auto), ("each", LogMessages::Each), ("summary", LogMessages::Summary)];
+/// `None`: by the ratio that comes with it. Our spans have no parents, so it is the same with `parentbased_` and without.
+pub(crate) const OTEL_TRACES_SAMPLERS: &[(&str, Option<f64>)] = &[
+    ("always_on", Some(1.0)),
+    ("always_off", Some(0.0)),
+    ("traceidratio", None),
+    ("parentbased_always_on", Some(1.0)),
+    ("parentbased_always_off", Some(0.0)),
+    ("parentbased_traceidratio", None),
+];

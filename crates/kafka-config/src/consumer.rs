@@ -13,6 +13,7 @@ use crate::passthrough;
 use crate::problem::Problems;
 use crate::properties::Properties;
 use crate::runtime::{RawRuntime, RuntimeSettings};
+use crate::traces::RawTraces;
 use crate::variable::{
     CONSUMER_MAX_MESSAGES, KAFKA_AUTO_COMMIT_INTERVAL_MS, KAFKA_AUTO_OFFSET_RESET, KAFKA_GROUP_ID,
     KAFKA_GROUP_INSTANCE_ID, KAFKA_GROUP_PROTOCOL, KAFKA_MAX_POLL_INTERVAL_MS, KAFKA_SESSION_TIMEOUT_MS,
@@ -66,6 +67,7 @@ impl ConsumerSettings {
         let raw_kafka: RawKafka = environment.fields("KAFKA_").map_err(one)?;
         let raw: RawConsumer = environment.fields("CONSUMER_").map_err(one)?;
         let raw_runtime: RawRuntime = environment.fields("").map_err(one)?;
+        let raw_traces: RawTraces = environment.fields("OTEL_").map_err(one)?;
 
         let mut check = Check::new(environment);
         let mut properties = Properties::default();
@@ -80,7 +82,7 @@ impl ConsumerSettings {
         properties.set("auto.offset.reset", reset, KAFKA_AUTO_OFFSET_RESET.name);
         let (group_protocol, max_poll_interval) = group(raw_kafka, &mut check, &mut properties);
         let max_messages = check.integer(&CONSUMER_MAX_MESSAGES, raw.max_messages.as_deref(), 0..=u64::MAX);
-        let runtime = RuntimeSettings::read(raw_runtime, &mut check);
+        let runtime = RuntimeSettings::read(raw_runtime, raw_traces, &mut check);
         passthrough::apply(environment, &mut properties, &mut check.problems);
         properties.check(&mut check.problems);
 

@@ -23,6 +23,7 @@ mod producer;
 mod properties;
 mod runtime;
 mod table;
+mod traces;
 mod variable;
 
 pub use choices::{AutoOffsetReset, LogFormat, LogMessages, Rate};
@@ -34,4 +35,5 @@ pub use producer::ProducerSettings;
 pub use properties::Properties;
 pub use runtime::{RuntimeSettings, http_addr};
 pub use table::{env_example, help, markdown};
+pub use traces::TracesSettings;
 pub use variable::{AppliesTo, VARIABLES, Variable};

@@ -11,6 +11,7 @@ use crate::passthrough;
 use crate::problem::Problems;
 use crate::properties::Properties;
 use crate::runtime::{RawRuntime, RuntimeSettings};
+use crate::traces::RawTraces;
 use crate::variable::{
     KAFKA_ACKS, KAFKA_COMPRESSION_TYPE, KAFKA_DELIVERY_TIMEOUT_MS, KAFKA_LINGER_MS, PRODUCER_MAX_MESSAGES,
     PRODUCER_RATE_PER_SEC,
@@ -60,6 +61,7 @@ impl ProducerSettings {
         let raw_kafka: RawKafka = environment.fields("KAFKA_").map_err(one)?;
         let raw: RawProducer = environment.fields("PRODUCER_").map_err(one)?;
         let raw_runtime: RawRuntime = environment.fields("").map_err(one)?;
+        let raw_traces: RawTraces = environment.fields("OTEL_").map_err(one)?;
 
         let mut check = Check::new(environment);
         let mut properties = Properties::default();
@@ -70,7 +72,7 @@ impl ProducerSettings {
         let rate = rate(raw.rate_per_sec.as_deref(), &mut check);
         kafka(raw_kafka, rate, &mut check, &mut properties);
         let max_messages = check.integer(&PRODUCER_MAX_MESSAGES, raw.max_messages.as_deref(), 0..=u64::MAX);
-        let runtime = RuntimeSettings::read(raw_runtime, &mut check);
+        let runtime = RuntimeSettings::read(raw_runtime, raw_traces, &mut check);
         passthrough::apply(environment, &mut properties, &mut check.problems);
         properties.check(&mut check.problems);
 

@@ -1,4 +1,4 @@
-//! What has nothing to do with Kafka: logging, health and stopping.
+//! What has nothing to do with Kafka: logging, health, traces and stopping.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -9,6 +9,7 @@ use crate::check::Check;
 use crate::choices::{LOG_FORMATS, LOG_MESSAGES_VALUES, LogFormat, LogMessages};
 use crate::environment::Environment;
 use crate::problem::Problems;
+use crate::traces::{RawTraces, TracesSettings};
 use crate::variable::{HTTP_ADDR, LOG_FORMAT, LOG_MESSAGES, SHUTDOWN_TIMEOUT_MS};
 
 #[derive(Deserialize)]
@@ -19,7 +20,7 @@ pub(crate) struct RawRuntime {
     shutdown_timeout_ms: Option<String>,
 }
 
-/// Logging, health and stopping.
+/// Logging, health, traces and stopping.
 #[derive(Debug, Clone)]
 pub struct RuntimeSettings {
     /// Where to listen for questions about health; `None`: nowhere.
@@ -28,16 +29,19 @@ pub struct RuntimeSettings {
     pub log_format: LogFormat,
     /// One line a message, or one summary a second.
     pub log_messages: LogMessages,
+    /// Where traces go; `None`: there are none.
+    pub traces: Option<TracesSettings>,
     /// How long a stop may take.
     pub shutdown_timeout: Duration,
 }
 
 impl RuntimeSettings {
-    pub(crate) fn read(raw: RawRuntime, check: &mut Check<'_>) -> Self {
+    pub(crate) fn read(raw: RawRuntime, traces: RawTraces, check: &mut Check<'_>) -> Self {
         Self {
             http_addr: check.address(&HTTP_ADDR, raw.http_addr.as_deref()),
             log_format: check.choice(&LOG_FORMAT, raw.log_format.as_deref(), LOG_FORMATS),
             log_messages: check.choice(&LOG_MESSAGES, raw.log_messages.as_deref(), LOG_MESSAGES_VALUES),
+            traces: TracesSettings::read(traces, check),
             shutdown_timeout: check.millis(&SHUTDOWN_TIMEOUT_MS, raw.shutdown_timeout_ms.as_deref(), 100..=600_000),
         }
     }

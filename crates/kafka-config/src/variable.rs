@@ -82,5 +82,9 @@ variables! {
     LOG_FORMAT: Both, "form of the log lines", "`auto`, `text`, `json`", "auto", "text on a terminal, JSON otherwise";
     LOG_MESSAGES: Both, "one line a message, or one summary a second", "`auto`, `each`, `summary`", "auto", "each up to 1,000 messages/s, summaries above";
     RUST_LOG: Both, "which other lines are logged; lines that account for messages are always written", "tracing filter", "info", "`librdkafka=debug` shows the client's own lines";
+    OTEL_EXPORTER_OTLP_ENDPOINT: Both, "collector that traces go to", "`http://host:port`", "", "no traces; it takes binaries that were built with `--features otel`";
+    OTEL_TRACES_SAMPLER: Both, "which messages are traced", "`always_on`, `always_off`, `traceidratio`, or the same with `parentbased_`", "parentbased_always_on", "OpenTelemetry's; give a ratio above some hundred messages/s";
+    OTEL_TRACES_SAMPLER_ARG: Both, "part of the messages that is traced", "decimal from 0 to 1", "1", "OpenTelemetry's";
+    OTEL_SDK_DISABLED: Both, "no traces, whatever else is set", "`true`, `false`", "false", "OpenTelemetry's";
     SHUTDOWN_TIMEOUT_MS: Both, "how long a stop may take before the service tells what is left and ends", "milliseconds, 100 to 600000", "8000", "under the 10 s that Docker waits before it kills";
 }

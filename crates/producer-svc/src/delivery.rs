@@ -10,7 +10,7 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message as _};
 use rdkafka::producer::{DeliveryResult, ProducerContext};
-use service::Access;
+use service::{Access, Traces};
 
 use crate::books::{Books, Report, Undelivered};
 use crate::metrics::Reason;
@@ -18,14 +18,15 @@ use crate::metrics::Reason;
 /// Called while the loop polls, on the loop's thread.
 pub(crate) struct Delivery {
     pub(crate) access: Arc<Access>,
+    pub(crate) traces: Traces,
     books: Mutex<Books>,
     /// Messages carry the time since this, so that no state is kept for what is under way.
     start: Instant,
 }
 
 impl Delivery {
-    pub(crate) fn new(access: Arc<Access>, books: Books) -> Self {
-        Self { access, books: Mutex::new(books), start: Instant::now() }
+    pub(crate) fn new(access: Arc<Access>, books: Books, traces: Traces) -> Self {
+        Self { access, traces, books: Mutex::new(books), start: Instant::now() }
     }
 
     pub(crate) fn books(&self) -> MutexGuard<'_, Books> {
@@ -69,6 +70,7 @@ impl ProducerContext for Delivery {
             }
         };
         let latency = Duration::from_micros(self.micros().saturating_sub(sent_micros) as u64);
+        self.traces.sent(message, latency, result.as_ref().err().map(|undelivered| undelivered.reason.name()));
         let (partition, key, value) = (message.partition(), message.key(), message.payload());
         self.books().enter(Report { partition, key, value, latency, result });
     }

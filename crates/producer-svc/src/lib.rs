@@ -21,7 +21,7 @@ use clap::Parser as _;
 use journal::Starting;
 use kafka_config::ProducerSettings;
 use message::RunId;
-use service::{Begun, Health, Metrics, begin, supervise};
+use service::{Begun, Health, Metrics, Traces, begin, supervise};
 
 use crate::metrics::ProducerMetrics;
 
@@ -87,6 +87,15 @@ pub fn start(stop: impl Future<Output = ()>) -> ExitCode {
     let of_books = ProducerMetrics::new(&metrics);
     let (runtime, of_loop, its_health) = (settings.runtime.clone(), Arc::clone(&journal), Arc::clone(&health));
     supervise(&journal, &runtime, &health, metrics, stop, move |shutdown| {
-        run::run(settings, run, &of_loop, of_books, &its_health, shutdown)
+        let about = [
+            ("service.name", "producer-svc"),
+            ("service.version", env!("CARGO_PKG_VERSION")),
+            ("service.instance.id", &instance),
+        ];
+        let of_spans = [("messaging.client.id", settings.connection.client_id.as_str())];
+        match Traces::start(settings.runtime.traces.as_ref(), &about, &of_spans) {
+            Ok(traces) => run::run(settings, run, traces, &of_loop, of_books, &its_health, shutdown),
+            Err(failure) => failure.into(),
+        }
     })
 }

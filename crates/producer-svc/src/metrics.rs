@@ -45,7 +45,7 @@ impl Reason {
         }
     }
 
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Timeout => "timeout",
             Self::Authorization => "authorization",

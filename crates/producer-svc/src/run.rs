@@ -12,7 +12,7 @@ use kafka_config::{ProducerSettings, Rate};
 use message::{KeyWriter, RunId, Stamp, encode};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, PurgeConfig};
-use service::{Access, Ending, Failure, Health, Shutdown, release};
+use service::{Access, Ending, Failure, Health, Shutdown, Traces, release};
 use tracing::warn;
 
 use crate::books::Books;
@@ -42,6 +42,7 @@ const PURGE: Duration = Duration::from_millis(500);
 pub(crate) fn run(
     settings: ProducerSettings,
     run: RunId,
+    traces: Traces,
     journal: &Arc<Journal>,
     metrics: ProducerMetrics,
     health: &Arc<Health>,
@@ -51,11 +52,11 @@ pub(crate) fn run(
     let books = Books::new(Arc::clone(journal), metrics, run, &connection.topic, runtime.log_messages);
     let access = Arc::new(Access::new(&connection, properties));
     let config = access.properties().client_config();
-    let producer = match config.create_with_context(Delivery::new(Arc::clone(&access), books)) {
+    let producer = match config.create_with_context(Delivery::new(Arc::clone(&access), books, traces)) {
         Ok(producer) => producer,
         Err(error) => {
             let failure = Failure::Settings(access.properties().refused(&error));
-            return Ending { failure: Some(failure), ..Ending::default() };
+            return failure.into();
         }
     };
     let health = Arc::clone(health);
@@ -71,6 +72,7 @@ pub(crate) fn run(
     }
     let (count, not_delivered) = (books.accepted(), books.not_delivered());
     drop(books);
+    sender.producer.context().traces.finish(shutdown);
     release(sender);
     Ending { failure, count, not_delivered, not_committed: Vec::new() }
 }
@@ -161,11 +163,12 @@ impl Sender {
         let (partition, pseq) = partitions.next();
         let (ts, timestamp) = message.stamp.now();
         encode(num, ts, &mut message.value);
-        let record = BaseRecord::with_opaque_to(&self.topic, self.producer.context().micros())
+        let mut record = BaseRecord::with_opaque_to(&self.topic, self.producer.context().micros())
             .partition(partition)
             .key(message.keys.write(pseq))
             .payload(message.value.as_slice())
             .timestamp(timestamp);
+        record.headers = self.producer.context().traces.headers();
         match self.producer.send(record) {
             Ok(()) => Sent::Accepted,
             Err((KafkaError::MessageProduction(Code::QueueFull), _)) => Sent::QueueFull,

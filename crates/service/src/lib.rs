@@ -1,4 +1,4 @@
-//! What both services do alike: logging, signals and deadlines, health, metrics, reaching the broker, and how they end.
+//! What both services do alike: logging, signals and deadlines, health, metrics, traces, reaching the broker, and how they end.
 
 mod access;
 mod detail;
@@ -13,6 +13,11 @@ mod shutdown;
 mod start;
 mod supervise;
 mod throttle;
+#[cfg(feature = "otel")]
+mod traces;
+#[cfg(not(feature = "otel"))]
+#[path = "no_traces.rs"]
+mod traces;
 
 pub use access::Access;
 pub use detail::{Detail, SUMMARY_RANGES_MAX};
@@ -25,3 +30,4 @@ pub use shutdown::{Shutdown, release};
 pub use start::{Begun, begin, explain};
 pub use supervise::{Ending, supervise};
 pub use throttle::Throttle;
+pub use traces::{Processing, Traces};

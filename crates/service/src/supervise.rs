@@ -38,6 +38,13 @@ pub struct Ending {
     pub not_committed: Vec<NextOffset>,
 }
 
+impl From<Failure> for Ending {
+    /// It never began.
+    fn from(failure: Failure) -> Self {
+        Self { failure: Some(failure), ..Self::default() }
+    }
+}
+
 impl Ending {
     fn into_stopped(self) -> Stopped {
         let Self { failure, count, not_delivered, not_committed } = self;

@@ -20,7 +20,9 @@ pub fn binary(name: &str) -> PathBuf {
     static BUILT: OnceLock<Mutex<BTreeMap<String, PathBuf>>> = OnceLock::new();
     let mut built = BUILT.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
     let build = || {
+        let features = if cfg!(feature = "otel") { "producer-svc/otel consumer-svc/otel" } else { "" };
         escargot::CargoBuild::new()
+            .features(features)
             .manifest_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.toml"))
             // All packages, so that dependencies keep the features that the tests were built with.
             .arg("--workspace")

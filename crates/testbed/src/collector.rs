@@ -1,0 +1,113 @@
+//! A collector of traces that keeps what it gets.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
+use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
+use prost::Message as _;
+
+/// A span as it arrived.
+#[derive(Debug, Clone)]
+pub struct Span {
+    /// Its name.
+    pub name: String,
+    /// What side of a message it is on.
+    pub kind: SpanKind,
+    /// Its trace and itself.
+    pub id: (Vec<u8>, Vec<u8>),
+    /// Of the span that it is a part of; empty without one.
+    pub parent: Vec<u8>,
+    /// The spans that it is linked to, as their `id`.
+    pub links: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Nanoseconds since 1970 at which it started and ended.
+    pub unix_nanos: (u64, u64),
+    /// Its attributes and those of its resource, as text.
+    pub attributes: BTreeMap<String, String>,
+    /// What went wrong, if anything did.
+    pub error: Option<String>,
+}
+
+/// Listens until the test ends.
+#[derive(Debug)]
+pub struct Collector {
+    address: SocketAddr,
+    spans: Arc<Mutex<Vec<Span>>>,
+}
+
+impl Collector {
+    /// Starts to listen.
+    pub fn start() -> Self {
+        let executor = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let listener = executor.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let spans = Arc::new(Mutex::default());
+        let collected = Arc::clone(&spans);
+        std::thread::spawn(move || {
+            executor.block_on(async {
+                while let Ok((stream, _)) = listener.accept().await {
+                    let collected = Arc::clone(&collected);
+                    let service = service_fn(move |request| collect(request, Arc::clone(&collected)));
+                    tokio::task::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+                }
+            });
+        });
+        Self { address, spans }
+    }
+
+    /// For `OTEL_EXPORTER_OTLP_ENDPOINT`.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The spans of that name so far.
+    pub fn spans(&self, name: &str) -> Vec<Span> {
+        let spans = self.spans.lock().unwrap_or_else(PoisonError::into_inner);
+        spans.iter().filter(|span| span.name == name).cloned().collect()
+    }
+}
+
+async fn collect(
+    request: Request<Incoming>,
+    spans: Arc<Mutex<Vec<Span>>>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    assert_eq!(request.uri().path(), "/v1/traces");
+    let body = request.into_body().collect().await.expect("a body").to_bytes();
+    let export = ExportTraceServiceRequest::decode(body).expect("spans");
+    let mut spans = spans.lock().unwrap_or_else(PoisonError::into_inner);
+    for of_resource in export.resource_spans {
+        let about = of_resource.resource.map_or(Vec::new(), |resource| resource.attributes);
+        for span in of_resource.scope_spans.into_iter().flat_map(|scope| scope.spans) {
+            spans.push(Span {
+                kind: span.kind(),
+                name: span.name,
+                id: (span.trace_id, span.span_id),
+                parent: span.parent_span_id,
+                links: span.links.into_iter().map(|link| (link.trace_id, link.span_id)).collect(),
+                unix_nanos: (span.start_time_unix_nano, span.end_time_unix_nano),
+                attributes: about.iter().cloned().chain(span.attributes).map(text).collect(),
+                error: span.status.map(|status| status.message).filter(|message| !message.is_empty()),
+            });
+        }
+    }
+    Ok(Response::new(Full::default()))
+}
+
+fn text(pair: KeyValue) -> (String, String) {
+    let text = match pair.value {
+        Some(AnyValue { value: Some(Value::StringValue(text)) }) => text,
+        Some(AnyValue { value: Some(Value::IntValue(number)) }) => number.to_string(),
+        other => format!("{other:?}"),
+    };
+    (pair.key, text)
+}
