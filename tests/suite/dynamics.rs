@@ -1,6 +1,6 @@
 //! Replicas that come, leave, die and freeze, and a topic that grows, at 1,000 messages a second.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use audit::Verdict;
@@ -15,6 +15,7 @@ use crate::stage::Stage;
 
 claims! {
     a_rolling_restart_of_all_replicas_loses_and_repeats_nothing(5) on Protocol::ALL;
+    replicas_that_leave_during_a_rebalance_lose_and_repeat_nothing(7) on Protocol::ALL;
     a_killed_replica_loses_nothing_and_repeats_at_most_what_was_not_committed(4) on Protocol::ALL;
     a_replica_that_freezes_loses_nothing_and_repeats_at_most_what_came_meanwhile(4) on Protocol::ALL;
     a_third_replica_that_joins_loses_and_repeats_nothing(4) on Protocol::ALL;
@@ -49,6 +50,28 @@ fn a_rolling_restart_of_all_replicas_loses_and_repeats_nothing(stage: &Stage, pr
         load.wait_for_flow()?;
     }
     load.finish(0)
+}
+
+/// As when somebody scales up, and thinks better of it: all but the newest go, among them the one that gives out the
+/// partitions, and some that have none. The last one must not wait for any of them until its session ends.
+fn replicas_that_leave_during_a_rebalance_lose_and_repeat_nothing(stage: &Stage, protocol: Protocol) -> Result<String> {
+    let mut load = Load::start(&stage.kafka()?.entrance(), 2, protocol.variables().to_vec())?;
+    let mut slowest = Duration::ZERO;
+    for _ in 0..3 {
+        for _ in 0..5 {
+            load.join(&[]);
+        }
+        load.newest().wait_for("partitions assigned");
+        let start = Instant::now();
+        load.leave_all_but_the_newest()?;
+        load.wait_for_shares(10, &[10])?;
+        slowest = slowest.max(start.elapsed());
+        load.wait_for_flow()?;
+    }
+    let session = protocol.session(stage.kafka()?);
+    ensure!(slowest < session, "taken over after {slowest:?}, the session is {session:?}");
+    let numbers = load.finish(0)?;
+    Ok(format!("taken over after at most {:.1} s: {numbers}", slowest.as_secs_f64()))
 }
 
 fn a_killed_replica_loses_nothing_and_repeats_at_most_what_was_not_committed(

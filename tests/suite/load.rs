@@ -97,6 +97,23 @@ impl Load {
         Ok(())
     }
 
+    /// The replica that was started last.
+    pub(crate) fn newest(&self) -> &Process {
+        self.replicas.last().expect("a load has replicas")
+    }
+
+    /// Stops all replicas but the newest in good order, at the same time.
+    ///
+    /// # Errors
+    /// One does not end with 0.
+    pub(crate) fn leave_all_but_the_newest(&mut self) -> Result<()> {
+        let newest = self.replicas.split_off(self.replicas.len() - 1);
+        let mut leaving = std::mem::replace(&mut self.replicas, newest);
+        stop_all(&mut leaving)?;
+        self.ended.extend(leaving);
+        Ok(())
+    }
+
     /// Ends one of the replicas with SIGKILL; how many partitions it had.
     pub(crate) fn kill(&mut self, place: usize) -> u64 {
         let mut killed = self.replicas.remove(place);

@@ -54,6 +54,12 @@ impl Group {
         self.metrics.last_message.is_now();
     }
 
+    /// Everything that was stored of owned partitions is committed.
+    pub(crate) fn committed_all(&self) {
+        self.state().positions.committed_all();
+        self.metrics.commits_ok.inc();
+    }
+
     fn show_owned(&self, owned: &[i32]) {
         self.metrics.owned.set(i64::try_from(owned.len()).unwrap_or(i64::MAX));
     }

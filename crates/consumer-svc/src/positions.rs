@@ -106,6 +106,16 @@ impl Positions {
         false
     }
 
+    /// Whether something of an owned partition is not known to be committed.
+    pub(crate) fn has_stored(&self) -> bool {
+        self.owned.values().any(|position| position.not_committed().is_some())
+    }
+
+    /// librdkafka committed everything that is stored of the partitions it owns.
+    pub(crate) fn committed_all(&mut self) {
+        self.owned.values_mut().for_each(|position| position.committed = position.processed);
+    }
+
     /// What was processed and is not known to be committed.
     pub(crate) fn not_committed(&self) -> Vec<NextOffset> {
         self.former

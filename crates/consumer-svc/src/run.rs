@@ -1,16 +1,18 @@
 //! The loop: polls, accounts, and at the end leaves the group under a deadline.
 //!
-//! Sequence at the end: the summary is written and stored; the queue is closed, which makes librdkafka revoke, commit and
-//! leave while it is polled; messages that still come are not processed, so the next owner gets them. When the broker
-//! does not answer, the deadline ends this, and the client is left as it is.
+//! Sequence at the end: the summary is written and stored; what is stored is committed, while the replica still takes part
+//! in the group; the queue is closed, which makes librdkafka revoke and leave. All the time it is polled. Messages that still
+//! come are not processed, so the next owner gets them. When the broker does not answer, the deadline ends this, and the
+//! client is left as it is.
 
-use std::sync::Arc;
+use std::sync::mpsc::TryRecvError;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use journal::Journal;
 use kafka_config::ConsumerSettings;
 use rdkafka::TopicPartitionList;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use service::{Access, Ending, Failure, Health, Shutdown, Traces, release};
 use tracing::{debug, warn};
@@ -28,6 +30,10 @@ const CHORES_EVERY: Duration = Duration::from_millis(200);
 const MESSAGES_PER_CLOCK: u32 = 8;
 /// What is in the queue already needs no more than this.
 const LAST_ANSWERS: Duration = Duration::from_millis(100);
+/// How long the loop may wait at the end for anything, before it looks again.
+const ENDING_POLL: Duration = Duration::from_millis(20);
+/// Before a commit is tried again that the group has refused.
+const COMMIT_PAUSE: Duration = Duration::from_millis(100);
 const OFFSETS_TIMEOUT: Duration = Duration::from_secs(3);
 
 pub(crate) fn run(
@@ -38,25 +44,27 @@ pub(crate) fn run(
     health: &Arc<Health>,
     shutdown: &Shutdown,
 ) -> Ending {
-    let ConsumerSettings { connection, group_id, max_messages, runtime, properties, .. } = settings;
+    let ConsumerSettings { connection, group_id, group_instance_id, max_messages, runtime, properties, .. } = settings;
     let topic = connection.topic.as_str();
     let metrics = Arc::new(metrics);
     let books = Books::new(Arc::clone(journal), Arc::clone(&metrics), topic, &group_id, runtime.log_messages);
     let access = Arc::new(Access::new(&connection, properties));
     let group = Group::new(Arc::clone(&access), metrics, books, Positions::new(topic));
     let consumer = match access.properties().client_config().create_with_context(group) {
-        Ok(consumer) => consumer,
+        Ok(consumer) => Arc::new(consumer),
         Err(error) => {
             let failure = Failure::Settings(access.properties().refused(&error));
             return failure.into();
         }
     };
     let health = Arc::clone(health);
-    let replica = Replica { consumer, access, health, traces, topic: topic.to_owned(), max_messages };
+    let is_static = group_instance_id.is_some();
+    let replica = Replica { consumer, access, health, traces, topic: topic.to_owned(), is_static, max_messages };
     let mut failure = replica.until_stopped(shutdown).err();
     if let Err(error) = replica.consumer.context().account(&replica.consumer, Books::close_summary) {
         failure.get_or_insert(Failure::Journal(error));
     }
+    replica.commit(shutdown);
     let closed = replica.close(shutdown);
 
     let (count, not_committed) = {
@@ -75,11 +83,13 @@ pub(crate) fn run(
 }
 
 struct Replica {
-    consumer: BaseConsumer<Group>,
+    consumer: Arc<BaseConsumer<Group>>,
     access: Arc<Access>,
     health: Arc<Health>,
     traces: Traces,
     topic: String,
+    /// The group waits for its return.
+    is_static: bool,
     max_messages: u64,
 }
 
@@ -188,15 +198,58 @@ impl Replica {
         if without.is_empty() { owned } else { without }
     }
 
+    /// Commits what is stored, in at most half of the time that is left.
+    ///
+    /// To leave commits, too, but takes no part any more in a rebalance that is under way: then the commit waits behind the
+    /// request to join until the group has gone on without this replica, and is refused.
+    fn commit(&self, shutdown: &Shutdown) {
+        let group = self.consumer.context();
+        let until = Instant::now() + shutdown.time_left() / 2;
+        while self.access.obstacle().is_none() && group.state().positions.has_stored() && Instant::now() < until {
+            let (done, outcome) = mpsc::channel();
+            let consumer = Arc::clone(&self.consumer);
+            // It waits for the answer, and there may be none as long as nobody polls.
+            let spawned = std::thread::Builder::new().spawn(move || {
+                // Whoever asked is gone when it took too long.
+                drop(done.send(consumer.commit_consumer_state(CommitMode::Sync)));
+            });
+            if spawned.is_err() {
+                return;
+            }
+            let result = loop {
+                match outcome.try_recv() {
+                    Ok(result) => break result,
+                    Err(TryRecvError::Empty) if Instant::now() < until => drop(self.consumer.poll(ENDING_POLL)),
+                    Err(_) => return,
+                }
+            };
+            match result {
+                Ok(()) => return group.committed_all(),
+                Err(error) => debug!(%error, "commit not accepted yet"),
+            }
+            let pause = Instant::now() + COMMIT_PAUSE;
+            while Instant::now() < pause {
+                drop(self.consumer.poll(ENDING_POLL));
+            }
+        }
+    }
+
     /// Leaves the group; tells whether that is done.
+    ///
+    /// Closing alone does not tell the group of a replica that has no partitions (librdkafka 2.12, `cooperative-sticky`): a
+    /// rebalance would wait for it until its session ends. To unsubscribe does; but with partitions, closing would overtake
+    /// it.
     fn close(&self, shutdown: &Shutdown) -> bool {
+        if !self.is_static && self.consumer.context().state().positions.owned().is_empty() {
+            self.consumer.unsubscribe();
+        }
         if let Err(error) = self.consumer.close_queue() {
             warn!(%error, "could not close the queue");
             return false;
         }
         while !self.consumer.closed() && !shutdown.time_left().is_zero() {
             // Messages are not processed any more: nothing is stored for them.
-            drop(self.consumer.poll(Duration::from_millis(20)));
+            drop(self.consumer.poll(ENDING_POLL));
         }
         let closed = self.consumer.closed();
         // The answer to the last commit may still be on its way through the queue.

@@ -44,6 +44,8 @@ pub struct ConsumerSettings {
     pub group_id: String,
     /// Where a group without committed offset starts.
     pub auto_offset_reset: AutoOffsetReset,
+    /// The name of a static member.
+    pub group_instance_id: Option<String>,
     /// `classic` or `consumer`.
     pub group_protocol: &'static str,
     /// How long the loop may go without a poll before the group gives its partitions away.
@@ -80,6 +82,7 @@ impl ConsumerSettings {
         let reset = raw_kafka.auto_offset_reset.as_deref();
         let (auto_offset_reset, reset) = check.choice(&KAFKA_AUTO_OFFSET_RESET, reset, AUTO_OFFSET_RESETS);
         properties.set("auto.offset.reset", reset, KAFKA_AUTO_OFFSET_RESET.name);
+        let group_instance_id = raw_kafka.group_instance_id.clone();
         let (group_protocol, max_poll_interval) = group(raw_kafka, &mut check, &mut properties);
         let max_messages = check.integer(&CONSUMER_MAX_MESSAGES, raw.max_messages.as_deref(), 0..=u64::MAX);
         let runtime = RuntimeSettings::read(raw_runtime, raw_traces, &mut check);
@@ -91,6 +94,7 @@ impl ConsumerSettings {
                 connection,
                 group_id,
                 auto_offset_reset,
+                group_instance_id,
                 group_protocol,
                 max_poll_interval,
                 max_messages,

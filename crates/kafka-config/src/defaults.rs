@@ -33,6 +33,10 @@ pub(crate) const CONSUMER: &[Default] = &[
 
 /// Only for `group.protocol=classic`: with `consumer` the broker owns them and librdkafka refuses them.
 pub(crate) const CLASSIC_GROUP: &[Default] = &[
-    ("heartbeat.interval.ms", "3000", "three chances within the session timeout"),
+    (
+        "heartbeat.interval.ms",
+        "1000",
+        "a rebalance waits until each member has heard of it, which is with its next heartbeat",
+    ),
     ("partition.assignment.strategy", "cooperative-sticky", "a rebalance stops only the partitions that move"),
 ];
