@@ -7,6 +7,8 @@
 # Needs Docker with Compose v2, and cargo for `audit`. Uses projects of its own, and removes them at the end.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=steps.sh
+source tests/steps.sh
 
 RATE=200
 # A killed replica repeats what it processed since its last commit: of its half of the rate, what comes in the interval of a
@@ -34,24 +36,11 @@ clean_up() {
 } >/dev/null 2>&1
 trap clean_up EXIT
 
-step() { printf '\n== %s\n' "$*"; }
-fail() {
-  printf 'FAILED: %s\n' "$*" >&2
-  compose ps -a >&2
-  compose logs --tail 5 >&2
-  [[ ! -e $work/.env ]] || external logs --tail 5 >&2
-  mkdir -p target/compose && cp -r "$work"/. target/compose/ && echo "more in target/compose" >&2
-  exit 1
-}
-# until_so SECONDS WHAT COMMAND...: waits for the command to succeed.
-until_so() {
-  local deadline=$((SECONDS + $1)) what=$2
-  shift 2
-  until "$@" >/dev/null 2>&1; do
-    ((SECONDS < deadline)) || fail "waited in vain for: $what"
-    sleep 0.5
-  done
-  echo "seen: $what"
+evidence_of_failure() {
+  compose ps -a
+  compose logs --tail 5
+  [[ ! -e $work/.env ]] || external logs --tail 5
+  mkdir -p target/compose && cp -r "$work"/. target/compose/ && echo "more in target/compose"
 }
 # A pipe into `grep -q` would end its writer early, which counts as a failure: hence <(...).
 status() { compose ps -a --format '{{.Name}} {{.Status}}' "$1"; }
@@ -127,14 +116,8 @@ until_so 60 "everything is consumed and committed" nothing_left
 compose stop consumer
 kill "$evidence"
 wait "$evidence"
-audit() { cargo run -q --locked --release -p audit -- --max-repeats "$REPEATS_MAX" "$@"; }
-audit "$work"/evidence/*.log || fail "the audit"
-# Negative control: the same evidence without one line.
-without=$(grep -l '"message received"' "$work"/evidence/*.log | head -n 1)
-line=$(grep -n '"message received"' "$without" | sed -n 50p | cut -d: -f1)
-sed -i "${line}d" "$without"
-! audit "$work"/evidence/*.log >"$work/report" || fail "the audit did not miss a message that is not there"
-grep -x "verdict: VIOLATED.*" "$work/report" || fail "the audit has another reason"
+judge "$REPEATS_MAX" "$work"/evidence/*.log
+judge_without_a_line "$REPEATS_MAX" "$work"/evidence/*.log
 
 step "health: frozen, and thawed"
 compose up -d --no-recreate --no-build
@@ -164,7 +147,7 @@ tried() {
   fi
   echo "$service: exit code $code: $(grep -oE -- "$text" "$log" | tail -n 1)"
 }
-password() { cat "deploy/compose/development-only/$1-password"; }
+password() { cat "deploy/kafka/development-only/$1-password"; }
 exited() { grep -qF "Exited ($2)" <(status "$1"); }
 
 step "accounts: the producer's can't read, the consumer's can't write, without one nothing works"
@@ -186,7 +169,7 @@ CONSUMER_PASSWORD_FILE=$work/wrong tried consumer 77 'the broker refused the acc
 CONSUMER_PASSWORD_FILE=$work/missing tried consumer 1 "$work/missing"
 tried consumer 64 "KAFKA_SASL_PASSWORD_FILE names a file that can't be used: No such file" \
   KAFKA_SASL_PASSWORD_FILE=/run/secrets/missing
-install -m 0400 deploy/compose/development-only/consumer-password "$work/unreadable"
+install -m 0400 deploy/kafka/development-only/consumer-password "$work/unreadable"
 CONSUMER_PASSWORD_FILE=$work/unreadable tried consumer 64 \
   "KAFKA_SASL_PASSWORD_FILE names a file that can't be used: Permission denied"
 printf '%s\r\n' "$(password consumer)" >"$work/crlf"

@@ -7,13 +7,15 @@
 # Needs Docker with Compose v2, Python 3 and curl. Uses a project of its own, and removes it at the end.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=steps.sh
+source tests/steps.sh
 
 export COMPOSE_PROGRESS=quiet PROMETHEUS_PORT=${PROMETHEUS_PORT:-34990} PRODUCER_RATE_PER_SEC=20
 image=prom/prometheus:${PROMETHEUS_TAG:-v2.42.0}
 compose() { timeout 1200 docker compose -p kafka-pair-observability --profile observability "$@"; }
 clean_up() { compose down -v -t 5 >/dev/null 2>&1; }
 trap clean_up EXIT
-step() { printf '\n== %s\n' "$*"; }
+evidence_of_failure() { compose ps -a; }
 promtool() { docker run --rm -i -v "$PWD/deploy/observability:/w:ro" -w /w --entrypoint promtool "$image" "$@"; }
 
 step "configuration and rules"
@@ -23,12 +25,8 @@ promtool test rules rules-test.yml
 step "the services' metrics"
 compose build producer consumer
 compose up -d --no-build --scale consumer=2 kafka kafka-init producer consumer prometheus
-deadline=$((SECONDS + 90))
 targets() { curl -fsS "http://127.0.0.1:$PROMETHEUS_PORT/api/v1/query?query=sum(kafka_client_ready)" | grep -q '"3"'; }
-until targets 2>/dev/null; do
-  ((SECONDS < deadline)) || { echo "FAILED: the three services are not scraped, or not ready" >&2; compose ps -a >&2; exit 1; }
-  sleep 1
-done
+until_so 90 "three services are scraped, and ready" targets
 for service in producer consumer; do
   container=$(compose ps -q "$service" | head -n 1)
   address=$(docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' "$container")
