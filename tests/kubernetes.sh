@@ -1,0 +1,220 @@
+#!/usr/bin/env bash
+# What deploy/kubernetes promises, run on a real cluster: scaling, rollouts, evictions, a rotated password, a pod that is
+# deleted by force, a frozen broker and a frozen replica, all under load, with the verdict of `audit` on the pods' logs.
+#
+#   bash tests/kubernetes.sh
+#
+# Needs kubectl with a cluster that may be used for this, and cargo for `audit`. The nodes must have the images; LOAD_IMAGE
+# names a command that puts one there (`kind load docker-image`), after which they are built with Docker. Uses a namespace of
+# its own, and removes it at the end.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=steps.sh
+source tests/steps.sh
+
+RATE=200
+# As in tests/compose.sh, for each of what ends or loses a replica the hard way: a forced deletion, a frozen broker that gives
+# the members up, a frozen replica.
+REPEATS_MAX=$((3 * 2 * RATE))
+namespace=kafka-pair-check
+work=$(mktemp -d)
+kube() { timeout 300 kubectl -n "$namespace" "$@"; }
+
+evidence=
+clean_up() {
+  [[ -z $evidence ]] || kill "$evidence"
+  kubectl delete namespace "$namespace" --wait=false
+  rm -rf "$work"
+} >/dev/null 2>&1
+trap clean_up EXIT
+evidence_of_failure() {
+  kube get pods -o wide
+  kube get events --sort-by=.lastTimestamp | tail -n 20
+  mkdir -p target/kubernetes && cp -r "$work"/. target/kubernetes/ && echo "more in target/kubernetes"
+}
+
+# Kustomizations that build on those of the project must lie beside them.
+variant=target/kubernetes-check
+rm -rf "$variant"
+# kustomization NAME BASE [LINE...]
+kustomization() {
+  mkdir -p "$variant/$1"
+  printf '%s\n' "resources: [../../../deploy/kubernetes/$2]" "${@:3}" >"$variant/$1/kustomization.yaml"
+}
+
+pods() { kube get pods -l "app.kubernetes.io/name=$1" -o name | cut -d/ -f2; }
+# ready SERVICE COUNT: so many of its pods are ready, and there are no others.
+ready() {
+  local states
+  states=$(kube get pods -l "app.kubernetes.io/name=$1" \
+    -o 'jsonpath={range .items[*]}{.status.conditions[?(@.type=="Ready")].status}{"\n"}{end}')
+  [[ $(grep -c . <<<"$states") == "$2" && $(grep -c True <<<"$states") == "$2" ]]
+}
+none_ready() { ! grep -q True <(kube get pods -l "app.kubernetes.io/name=$1" -o 'jsonpath={.items[*].status.conditions[?(@.type=="Ready")].status}'); }
+restarts() { kube get pod "$1" -o 'jsonpath={.status.containerStatuses[0].restartCount}'; }
+restarted() { (($(restarts "$1") > $2)); }
+received() { grep -q '"message received"' <(kube logs --tail 20 "$1"); }
+each_received() {
+  local pod
+  for pod in $(pods consumer-svc); do received "$pod" || return 1; done
+}
+# Both services go on: the producer is acknowledged, and each replica receives.
+flows() { ready producer-svc 1 && grep -q '"message delivered"' <(kube logs --since 3s deployment/producer-svc) && each_received; }
+in_kafka() { kube exec -i kafka-0 -c setup -- bash -c "$1"; }
+nothing_left() {
+  local lags
+  lags=$(in_kafka '/opt/kafka/bin/kafka-consumer-groups.sh --bootstrap-server localhost:19092 --describe --group demo' |
+    awk '$2 == "demo" {print $6}')
+  [[ -n $lags && -z ${lags//[0[:space:]]/} ]]
+}
+# Stops the producer, and waits until all is consumed.
+drain() {
+  kube scale deployment/producer-svc --replicas 0
+  until_so 60 "no producer" ready producer-svc 0
+  until_so 60 "everything is consumed and committed" nothing_left
+}
+evict() {
+  printf '{"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "%s"}}' "$1" |
+    kubectl create --raw "/api/v1/namespaces/$namespace/pods/$1/eviction" -f - 2>&1
+}
+gone() { ! kube get pod "$1"; }
+
+step "the manifests are valid"
+kubectl create namespace "$namespace" >/dev/null
+kubectl label namespace "$namespace" pod-security.kubernetes.io/enforce=restricted >/dev/null
+# The rate; and processes that can be frozen from beside them, which the first process of a container can't be.
+kustomization dev overlays/dev "namespace: $namespace" \
+  "configMapGenerator: [{name: kafka-pair, behavior: merge, literals: [PRODUCER_RATE_PER_SEC=$RATE]}]" \
+  'patches:' \
+  '  - {target: {kind: Deployment}, path: shared.yaml}' \
+  '  - {target: {kind: StatefulSet}, path: shared.yaml}'
+echo '- {op: add, path: /spec/template/spec/shareProcessNamespace, value: true}' >"$variant/dev/shared.yaml"
+kustomization production overlays/production
+for component in keda pod-monitor static-membership strimzi; do
+  kustomization "$component" overlays/production "components: [../../../deploy/kubernetes/components/$component]"
+done
+kustomization all overlays/production \
+  'components: [../../../deploy/kubernetes/components/strimzi, ../../../deploy/kubernetes/components/pod-monitor, ../../../deploy/kubernetes/components/keda]'
+for directory in "$variant"/*; do
+  name=${directory##*/}
+  kubectl kustomize "$directory" >"$work/$name.yaml"
+  if kube apply --dry-run=server --validate=strict -f "$work/$name.yaml" >"$work/$name.answer" 2>&1; then
+    echo "$name: $(wc -l <"$work/$name.answer") objects"
+  elif grep -q "no matches for kind" "$work/$name.answer"; then
+    echo "$name: NOT CHECKED, this cluster does not know all of its kinds"
+  else
+    cat "$work/$name.answer"
+    fail "$name is not valid"
+  fi
+  ! grep -i warning "$work/$name.answer" || fail "$name is warned of"
+done
+
+if [[ -n ${LOAD_IMAGE:-} ]]; then
+  step "images"
+  docker compose build --quiet producer consumer
+  for image in kafka-pair/producer-svc:0.1.0 kafka-pair/consumer-svc:0.1.0 apache/kafka:4.2.0; do
+    $LOAD_IMAGE "$image" >/dev/null
+  done
+fi
+
+step "applied to a namespace that enforces the restricted profile"
+bash deploy/kubernetes/evidence.sh "$work/evidence" "$namespace" &
+evidence=$!
+kubectl apply -k "$variant/dev" >/dev/null
+until_so 180 "a broker" ready kafka 1
+until_so 60 "a producer" ready producer-svc 1
+until_so 60 "two replicas" ready consumer-svc 2
+until_so 60 "messages flow to both" flows
+kube logs -l app.kubernetes.io/name=consumer-svc --prefix --tail 1 | cut -c1-150
+
+step "3, 11, 1 and 2 replicas"
+for replicas in 3 11 1 2; do
+  kube scale deployment/consumer-svc --replicas "$replicas" >/dev/null
+  until_so 120 "$replicas ready" ready consumer-svc "$replicas"
+done
+until_so 60 "messages flow" flows
+
+step "both are rolled out anew"
+kube rollout restart deployment/producer-svc deployment/consumer-svc >/dev/null
+for service in producer-svc consumer-svc; do kube rollout status "deployment/$service" --timeout 180s | tail -n 1; done
+until_so 60 "messages flow" flows
+
+step "evictions, as when a node is drained"
+read -r -d '' first second < <(pods consumer-svc; printf '\0') || true
+evict "$first" >/dev/null || fail "the first eviction was refused"
+answer=$(evict "$second") && fail "two replicas were evicted at once"
+[[ $answer == *"disruption budget"* ]] || fail "another reason: $answer"
+echo "seen: the second is refused: $answer"
+until_so 120 "replaced" gone "$first"
+until_so 120 "2 ready" ready consumer-svc 2
+evict_when_permitted() { evict "$second"; }
+until_so 60 "the second one may go now" evict_when_permitted
+until_so 120 "replaced" gone "$second"
+until_so 120 "2 ready" ready consumer-svc 2
+producer=$(pods producer-svc)
+evict "$producer" >/dev/null || fail "the producer was not evicted"
+until_so 120 "the producer, too" gone "$producer"
+until_so 120 "messages flow" flows
+
+step "other passwords"
+for service in producer consumer; do
+  password=$(head -c 24 /dev/urandom | base64 | tr -d '/+')
+  # Who is logged in stays; the Secret is for those who come.
+  in_kafka "umask 077; printf 'SCRAM-SHA-512=password=%s\n' '$password' >/tmp/rotated &&
+    /opt/kafka/bin/kafka-configs.sh --bootstrap-server localhost:19092 --alter --entity-type users --entity-name $service \
+      --add-config-file /tmp/rotated" >/dev/null
+  kube create secret generic "$service-svc" --from-literal "password=$password" --dry-run=client -o yaml |
+    kube apply -f - >/dev/null 2>&1
+  kube rollout restart "deployment/$service-svc" >/dev/null
+  kube rollout status "deployment/$service-svc" --timeout 180s | tail -n 1
+done
+until_so 60 "messages flow" flows
+
+step "the verdict: of all this, nothing is missing and nothing is repeated"
+drain
+judge 0 "$work"/evidence/*.log
+judge_without_a_line 0 "$work"/evidence/*.log
+
+step "a pod is deleted by force"
+kube scale deployment/producer-svc --replicas 1
+until_so 120 "messages flow" flows
+victim=$(pods consumer-svc | head -n 1)
+kube delete pod "$victim" --force --grace-period 0 2>/dev/null
+until_so 120 "2 ready" ready consumer-svc 2
+until_so 60 "messages flow" flows
+
+# Sends signal $2 to the processes of name $1, in a container that shares them and has the same user.
+# shellcheck disable=SC2016
+signal='for stat in /proc/[0-9]*/comm; do if [[ $(<"$stat") == "$1" ]]; then pid=${stat#/proc/}; kill -s "$2" "${pid%/comm}"; fi; done'
+
+step "the broker freezes"
+before=$(for pod in $(pods producer-svc) $(pods consumer-svc); do echo "$pod $(restarts "$pod")"; done)
+kube exec kafka-0 -c kafka -- bash -c "$signal" - java STOP
+until_so 90 "nobody is ready" none_ready consumer-svc
+until_so 90 "the producer is not, either" none_ready producer-svc
+# Longer than the liveness probes would take.
+sleep 45
+kube exec kafka-0 -c kafka -- bash -c "$signal" - java CONT
+after=$(for pod in $(pods producer-svc) $(pods consumer-svc); do echo "$pod $(restarts "$pod")"; done)
+[[ $before == "$after" ]] || fail "pods were restarted: $before, then $after"
+echo "seen: no pod was restarted"
+until_so 120 "2 ready" ready consumer-svc 2
+until_so 60 "messages flow" flows
+
+step "a replica freezes"
+victim=$(pods consumer-svc | head -n 1)
+printf '%s' '{"securityContext": {"runAsUser": 65532, "runAsNonRoot": true, "allowPrivilegeEscalation": false,
+  "capabilities": {"drop": ["ALL"]}, "seccompProfile": {"type": "RuntimeDefault"}}}' >"$work/custom.json"
+kube debug "$victim" --image apache/kafka:4.2.0 --profile restricted --custom "$work/custom.json" -c freezer \
+  -- bash -c "$signal" - consumer-svc STOP >/dev/null 2>&1
+until_so 180 "restarted" restarted "$victim" 0
+until_so 120 "2 ready" ready consumer-svc 2
+until_so 60 "messages flow" flows
+
+step "the verdict: nothing is missing, and repeats are few"
+drain
+kube scale deployment/consumer-svc --replicas 0
+until_so 60 "no replicas" ready consumer-svc 0
+judge "$REPEATS_MAX" "$work"/evidence/*.log
+
+step "done in $SECONDS s"
