@@ -53,15 +53,17 @@ fn a_rolling_restart_of_all_replicas_loses_and_repeats_nothing(stage: &Stage, pr
 }
 
 /// As when somebody scales up, and thinks better of it: all but the newest go, among them the one that gives out the
-/// partitions, and some that have none. The last one must not wait for any of them until its session ends.
+/// partitions, some that have none, and some that may still be joining. The last one must not wait for any of them until its
+/// session ends.
 fn replicas_that_leave_during_a_rebalance_lose_and_repeat_nothing(stage: &Stage, protocol: Protocol) -> Result<String> {
     let mut load = Load::start(&stage.kafka()?.entrance(), 2, protocol.variables().to_vec())?;
     let mut slowest = Duration::ZERO;
-    for _ in 0..3 {
+    for round in 0..4 {
         for _ in 0..5 {
             load.join(&[]);
         }
-        load.newest().wait_for("partitions assigned");
+        let first_or_last = if round % 2 == 0 { load.newest() } else { &load.replicas[1] };
+        first_or_last.wait_for("partitions assigned");
         let start = Instant::now();
         load.leave_all_but_the_newest()?;
         load.wait_for_shares(10, &[10])?;

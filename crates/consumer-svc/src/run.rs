@@ -64,7 +64,7 @@ pub(crate) fn run(
     if let Err(error) = replica.consumer.context().account(&replica.consumer, Books::close_summary) {
         failure.get_or_insert(Failure::Journal(error));
     }
-    replica.commit(shutdown);
+    replica.settle(shutdown);
     let closed = replica.close(shutdown);
 
     let (count, not_committed) = {
@@ -156,9 +156,12 @@ impl Replica {
 
     /// A replica without partitions is ready, too: it takes over when another goes.
     fn not_ready(&self) -> Option<&'static str> {
+        self.access.obstacle().or((!self.is_member()).then_some("not in the group"))
+    }
+
+    fn is_member(&self) -> bool {
         let generation = generation(&self.consumer);
-        let is_member = self.consumer.context().state().membership.is_there(generation);
-        self.access.obstacle().or((!is_member).then_some("not in the group"))
+        self.consumer.context().state().membership.is_there(generation)
     }
 
     /// An error of the client. Whatever it retries by itself was heard of in the context already.
@@ -198,13 +201,18 @@ impl Replica {
         if without.is_empty() { owned } else { without }
     }
 
-    /// Commits what is stored, in at most half of the time that is left.
+    /// Ends joining, and commits what is stored, in at most half of the time that is left.
     ///
-    /// To leave commits, too, but takes no part any more in a rebalance that is under way: then the commit waits behind the
+    /// A replica that goes while its first request to join is answered can't say so: the group would count it among its
+    /// members, and wait for it until its session ends. To leave commits, too, but takes no part any more in a rebalance that is under way: then the commit waits behind the
     /// request to join until the group has gone on without this replica, and is refused.
-    fn commit(&self, shutdown: &Shutdown) {
+    fn settle(&self, shutdown: &Shutdown) {
         let group = self.consumer.context();
         let until = Instant::now() + shutdown.time_left() / 2;
+        let is_joining = || self.consumer.subscription().is_ok_and(|list| list.count() > 0) && !self.is_member();
+        while !self.is_static && self.access.obstacle().is_none() && is_joining() && Instant::now() < until {
+            drop(self.consumer.poll(ENDING_POLL));
+        }
         while self.access.obstacle().is_none() && group.state().positions.has_stored() && Instant::now() < until {
             let (done, outcome) = mpsc::channel();
             let consumer = Arc::clone(&self.consumer);
