@@ -122,8 +122,8 @@ impl Traces {
         span.end_with_timestamp(now);
     }
 
-    /// Records the processing of a message, from now until what it returns is dropped, if the sending is recorded; one
-    /// that came without a trace is chosen by the same ratio.
+    /// Records the processing of a message, from now until what it returns is dropped, if the sending is recorded and the
+    /// ratio chooses it here, too: the same ratio on both sides chooses the same messages.
     pub fn process(&self, message: &BorrowedMessage<'_>) -> Processing {
         Processing { _span: self.0.as_ref().and_then(|on| on.process(message)) }
     }
@@ -143,24 +143,22 @@ impl On {
     fn new_context(&self) -> Option<SpanContext> {
         let random = RandomIdGenerator::default();
         let (trace, span) = (random.new_trace_id(), random.new_span_id());
+        self.is_chosen(trace).then(|| SpanContext::new(trace, span, TraceFlags::SAMPLED, false, TraceState::default()))
+    }
+
+    fn is_chosen(&self, trace: TraceId) -> bool {
         let sampling = self.sampler.should_sample(None, trace, "", &SpanKind::Producer, &[], &[]);
-        (sampling.decision == SamplingDecision::RecordAndSample)
-            .then(|| SpanContext::new(trace, span, TraceFlags::SAMPLED, false, TraceState::default()))
+        sampling.decision == SamplingDecision::RecordAndSample
     }
 
     fn process(&self, message: &BorrowedMessage<'_>) -> Option<Span> {
-        let sender = context_of(message);
-        match &sender {
-            Some(context) if !context.is_sampled() => return None,
-            Some(_) => {}
-            None => self.new_context().map(drop)?,
-        }
+        let sender = context_of(message).filter(|it| it.is_sampled() && self.is_chosen(it.trace_id()))?;
         let mut attributes = self.attributes("process", message);
         attributes.push(KeyValue::new("messaging.kafka.offset", message.offset()));
         let builder = SpanBuilder::from_name(format!("process {}", message.topic()))
             .with_kind(SpanKind::Consumer)
             .with_attributes(attributes)
-            .with_links(sender.into_iter().map(Link::with_context).collect());
+            .with_links(vec![Link::with_context(sender)]);
         Some(builder.start_with_context(&self.tracer, &Context::new()))
     }
 

@@ -81,7 +81,6 @@ fn what_fails_is_an_error_with_its_reason() {
     has(&sent[0], &[("error.type", "authorization")]);
 }
 
-/// Not one of ten thousand at a ratio of nought; and of those that others wrote, without a trace.
 #[test]
 fn the_ratio_chooses_what_is_traced() {
     let (broker, collector) = (Broker::start(1), Collector::start());
@@ -105,13 +104,17 @@ fn the_ratio_chooses_what_is_traced() {
     let some = send("0.05");
     assert!((300..700).contains(&some), "{some} of 10,000 with a ratio of 0.05");
 
-    broker.write(&[Some(b"{}")]);
-    let mut replica = consumer(&broker.variables(), "g", &with("0"));
-    replica.wait_until("all", |it| it.received_count() == 20_001);
-    broker.wait_for_commits("g", 1, 20_001);
-    assert_eq!(replica.stop().0, Some(0), "{}", replica.text());
-    let processed = collector.spans(&format!("process {}", broker.topic));
-    assert_eq!(processed.len(), some, "what the sender chose");
+    let process = |group, ratio| {
+        let mut replica = consumer(&broker.variables(), group, &with(ratio));
+        replica.wait_until("all", |it| it.received_count() == 20_000);
+        broker.wait_for_commits(group, 1, 20_000);
+        assert_eq!(replica.stop().0, Some(0), "{}", replica.text());
+        let processed = collector.spans(&format!("process {}", broker.topic));
+        processed.iter().filter(|span| span.attributes["messaging.consumer.group.name"] == group).count()
+    };
+    assert_eq!(process("the-same", "0.05"), some, "the same messages");
+    assert_eq!(process("all", "1"), some, "no more than were sent with a trace");
+    assert_eq!(process("none", "0"), 0);
 }
 
 #[test]
