@@ -13,6 +13,10 @@ const REPEATS_AFTER_A_KILL: u64 = 2 * RATE;
 fn start_three(broker: &Broker, messages: u64) -> (Process, Vec<Process>) {
     let short_session = [("KAFKA_SESSION_TIMEOUT_MS", "6000")];
     let replicas: Vec<Process> = (0..3).map(|_| consumer(&broker.variables(), "g", &short_session)).collect();
+    // The mock cluster refuses commits while a group rebalances.
+    for replica in &replicas {
+        replica.wait_until("a share", |it| it.owned().is_some_and(|owned| matches!(owned.len(), 3 | 4)));
+    }
     let (rate, messages) = (RATE.to_string(), messages.to_string());
     let load = [("PRODUCER_RATE_PER_SEC", rate.as_str()), ("PRODUCER_MAX_MESSAGES", messages.as_str())];
     let producer = producer(&broker.variables(), &load);
