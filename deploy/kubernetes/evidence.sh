@@ -37,8 +37,10 @@ seen() {
 }
 
 # What has just been written still comes through.
+watch=
 finish() {
   trap - INT TERM
+  kill "$watch" 2>/dev/null || true
   sleep 1
   # shellcheck disable=SC2046 # Each is one process.
   kill $(jobs -pr) 2>/dev/null || true
@@ -52,6 +54,7 @@ row="{.metadata.name} {.metadata.uid} {$status.restartCount} {$status.state.runn
 # The server ends a watch now and then.
 while :; do
   exec 3< <(exec kubectl -n "$namespace" get pods -l app.kubernetes.io/part-of=kafka-pair --watch -o "jsonpath=$row")
+  watch=$!
   seen <&3
   sleep 1
 done
