@@ -36,12 +36,7 @@ impl Protocol {
         self.variables().iter().copied().chain(session).collect()
     }
 
-    /// How long a session is by default.
-    pub(crate) fn session(self, kafka: &Kafka) -> Duration {
-        if self == Self::Consumer { kafka.consumer_session() } else { Duration::from_secs(10) }
-    }
-
-    /// How long the short one is.
+    /// How long that session is.
     pub(crate) fn short_session(self, kafka: &Kafka) -> Duration {
         if self == Self::Consumer { kafka.consumer_session() } else { Duration::from_secs(6) }
     }

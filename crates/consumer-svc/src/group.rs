@@ -12,7 +12,7 @@ use service::Access;
 use tracing::{info, warn};
 
 use crate::books::{Books, Next};
-use crate::membership::Membership;
+use crate::membership::{Membership, generation};
 use crate::metrics::ConsumerMetrics;
 use crate::positions::Positions;
 
@@ -114,7 +114,7 @@ impl ConsumerContext for Group {
                 self.access.worked();
                 let partitions = partitions_of(list);
                 let mut state = self.state();
-                state.membership.assigned();
+                state.membership.assigned(generation(consumer));
                 state.positions.assign(&partitions);
                 let owned = state.positions.owned();
                 drop(state);

@@ -15,12 +15,20 @@ pub(crate) struct Membership {
     generation: i32,
     /// Of the membership that was lost: a new one has a higher generation.
     lost: i32,
+    /// Of the last assignment.
+    assigned: i32,
 }
 
 impl Membership {
     /// The group has given an assignment, if only an empty one.
-    pub(crate) fn assigned(&mut self) {
+    pub(crate) fn assigned(&mut self, generation: i32) {
         self.is_member = true;
+        self.assigned = generation;
+    }
+
+    /// Whether the assignment of this generation has arrived. Only `classic` gives one to every member.
+    pub(crate) fn has_assignment(&self, generation: i32) -> bool {
+        self.assigned == generation
     }
 
     /// The group has gone on without this replica.
@@ -72,7 +80,7 @@ mod tests {
         assert!(membership.is_there(4));
         membership.lost();
         assert!(!membership.is_there(4));
-        membership.assigned();
+        membership.assigned(1);
         assert!(membership.is_there(4));
     }
 }

@@ -44,7 +44,16 @@ pub(crate) fn run(
     health: &Arc<Health>,
     shutdown: &Shutdown,
 ) -> Ending {
-    let ConsumerSettings { connection, group_id, group_instance_id, max_messages, runtime, properties, .. } = settings;
+    let ConsumerSettings {
+        connection,
+        group_id,
+        group_instance_id,
+        group_protocol,
+        max_messages,
+        runtime,
+        properties,
+        ..
+    } = settings;
     let topic = connection.topic.as_str();
     let metrics = Arc::new(metrics);
     let books = Books::new(Arc::clone(journal), Arc::clone(&metrics), topic, &group_id, runtime.log_messages);
@@ -58,8 +67,9 @@ pub(crate) fn run(
         }
     };
     let health = Arc::clone(health);
-    let is_static = group_instance_id.is_some();
-    let replica = Replica { consumer, access, health, traces, topic: topic.to_owned(), is_static, max_messages };
+    let (is_classic, is_static) = (group_protocol == "classic", group_instance_id.is_some());
+    let replica =
+        Replica { consumer, access, health, traces, topic: topic.to_owned(), is_classic, is_static, max_messages };
     let mut failure = replica.until_stopped(shutdown).err();
     if let Err(error) = replica.consumer.context().account(&replica.consumer, Books::close_summary) {
         failure.get_or_insert(Failure::Journal(error));
@@ -88,6 +98,8 @@ struct Replica {
     health: Arc<Health>,
     traces: Traces,
     topic: String,
+    /// The group protocol.
+    is_classic: bool,
     /// The group waits for its return.
     is_static: bool,
     max_messages: u64,
@@ -159,6 +171,13 @@ impl Replica {
         self.access.obstacle().or((!self.is_member()).then_some("not in the group"))
     }
 
+    /// Whether it is a member, and no assignment is on its way.
+    fn has_joined(&self) -> bool {
+        let generation = generation(&self.consumer);
+        let has_assignment = self.consumer.context().state().membership.has_assignment(generation);
+        if self.is_classic { has_assignment } else { self.is_member() }
+    }
+
     fn is_member(&self) -> bool {
         let generation = generation(&self.consumer);
         self.consumer.context().state().membership.is_there(generation)
@@ -203,13 +222,13 @@ impl Replica {
 
     /// Ends joining, and commits what is stored, in at most half of the time that is left.
     ///
-    /// A replica that goes while its first request to join is answered can't say so: the group would count it among its
-    /// members, and wait for it until its session ends. To leave commits, too, but takes no part any more in a rebalance that is under way: then the commit waits behind the
+    /// A replica that goes while it joins, or while its assignment is on its way, can't say so: the group would count it among
+    /// its members, and wait for it until its session ends. To leave commits, too, but takes no part any more in a rebalance that is under way: then the commit waits behind the
     /// request to join until the group has gone on without this replica, and is refused.
     fn settle(&self, shutdown: &Shutdown) {
         let group = self.consumer.context();
         let until = Instant::now() + shutdown.time_left() / 2;
-        let is_joining = || self.consumer.subscription().is_ok_and(|list| list.count() > 0) && !self.is_member();
+        let is_joining = || self.consumer.subscription().is_ok_and(|list| list.count() > 0) && !self.has_joined();
         while !self.is_static && self.access.obstacle().is_none() && is_joining() && Instant::now() < until {
             drop(self.consumer.poll(ENDING_POLL));
         }
