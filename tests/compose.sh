@@ -28,18 +28,17 @@ external() {
 tried=kafka-pair-check-tried
 outside=kafka-pair-check-outside
 
-clean_up() {
+remove_containers() {
   docker rm -fv "$tried" "$outside"
   compose down -v -t 5
-  [[ ! -e $work/.env ]] || external down -t 5
-  rm -rf "$work"
+  touch "$work/.env" && external down -t 5
 } >/dev/null 2>&1
-trap clean_up EXIT
+trap 'remove_containers; rm -rf "$work"' EXIT
 
 evidence_of_failure() {
   compose ps -a
   compose logs --tail 5
-  [[ ! -e $work/.env ]] || external logs --tail 5
+  external logs --tail 5
   mkdir -p target/compose && cp -r "$work"/. target/compose/ && echo "more in target/compose"
 }
 # A pipe into `grep -q` would end its writer early, which counts as a failure: hence <(...).
@@ -66,8 +65,10 @@ nothing_left() {
 scale() { PRODUCER_RATE_PER_SEC=$RATE compose up -d --no-recreate --no-build --scale "consumer=$1" "${@:2}"; }
 
 step "the files are valid, and the images build"
+# What an interrupted run left behind would be taken for this one's.
+remove_containers || true
 compose config -q
-touch "$work/.env" && external config -q
+external config -q
 compose build
 for service in producer consumer; do
   bytes=$(docker image inspect "kafka-pair/$service-svc:${IMAGE_TAG:-0.1.0}" --format '{{.Size}}')

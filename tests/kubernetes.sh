@@ -80,6 +80,8 @@ evict() {
 gone() { ! kube get pod "$1"; }
 
 step "the manifests are valid"
+# What an interrupted run left behind would be taken for this one's.
+kubectl delete namespace "$namespace" --ignore-not-found --timeout=120s
 kubectl create namespace "$namespace" >/dev/null
 kubectl label namespace "$namespace" pod-security.kubernetes.io/enforce=restricted >/dev/null
 # The rate; and processes that can be frozen from beside them, which the first process of a container can't be.

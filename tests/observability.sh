@@ -14,6 +14,8 @@ export COMPOSE_PROGRESS=quiet PROMETHEUS_PORT=${PROMETHEUS_PORT:-34990} PRODUCER
 image=prom/prometheus:${PROMETHEUS_TAG:-v2.42.0}
 compose() { timeout 1200 docker compose -p kafka-pair-observability --profile observability "$@"; }
 clean_up() { compose down -v -t 5 >/dev/null 2>&1; }
+# What an interrupted run left behind would be taken for this one's.
+clean_up || true
 trap clean_up EXIT
 evidence_of_failure() { compose ps -a; }
 promtool() { docker run --rm -i -v "$PWD/deploy/observability:/w:ro" -w /w --entrypoint promtool "$image" "$@"; }
