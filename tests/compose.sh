@@ -49,6 +49,7 @@ unhealthy() { grep -q '(unhealthy)' <(status "$1"); }
 logged() { grep -q -- "$2" <(compose logs --no-color "$1"); }
 count() { grep -c -- "$2" <(compose logs --no-color "$1") || true; }
 more_than() { (($(count "$1" "$2") > $3)); }
+owns() { grep '"owned":' <(docker logs "$1") | tail -n 1 | grep -qv '"owned":\[\]'; }
 each_received() {
   local container
   for container in $(compose ps -q consumer); do
@@ -96,8 +97,9 @@ done
 
 step "a replica is killed"
 scale 2 --no-deps
-until_so 60 "2 healthy, both with partitions" healthy consumer 2
+until_so 60 "2 healthy" healthy consumer 2
 victim=$(compose ps -q consumer | tail -n 1)
+until_so 30 "the one to be killed owns partitions" owns "$victim"
 # Docker takes this for a stop by hand, and does not start it again.
 docker kill -s KILL "$victim" >/dev/null
 before=$(count consumer '"message received"')

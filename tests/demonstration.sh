@@ -11,6 +11,8 @@ picture=${1:-docs/demonstration.svg}
 
 export COMPOSE_PROGRESS=quiet PROMETHEUS_PORT=${PROMETHEUS_PORT:-34991} PRODUCER_RATE_PER_SEC=20
 compose() { timeout 1200 docker compose -p kafka-pair-demonstration --profile observability "$@"; }
+# What an interrupted run left behind would be taken for this one's.
+compose down -v -t 5
 python=$(mktemp -d)
 clean_up() { compose down -v -t 5; rm -rf "$python"; } >/dev/null 2>&1
 trap clean_up EXIT

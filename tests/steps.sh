@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# Sourced by the checks beside it, which define `evidence_of_failure`: what to show when something fails.
+# Sourced by the checks beside it, which define `work`, a directory of their own, and `evidence_of_failure`: what to show when
+# something fails.
 
 step() { printf '\n== %s\n' "$*"; }
 
@@ -24,14 +25,16 @@ until_so() {
 audit() { cargo run -q --locked --release -p audit -- --max-repeats "$@"; }
 judge() { audit "$@" || fail "the audit"; }
 
-# The same evidence without one line must not do: otherwise the verdict would be worth nothing.
+# The same evidence without one line must not do: otherwise the verdict would be worth nothing. What is cut is a copy, since the
+# logs may still be written to.
 judge_without_a_line() {
-  local without line
-  without=$(grep -l '"message received"' "${@:2}" | head -n 1)
-  line=$(grep -n '"message received"' "$without" | sed -n 50p | cut -d: -f1)
-  cp "$without" "$without.whole"
-  sed -i "${line}d" "$without"
-  ! audit "$@" >"$without.report" || fail "the audit did not miss a message that is not there"
-  grep -x "verdict: VIOLATED.*" "$without.report" || fail "the audit has another reason"
-  mv "$without.whole" "$without"
+  local copy longest line
+  copy=$(mktemp -d -p "$work")
+  cp "${@:2}" "$copy"
+  longest=$(grep -cH '"message received"' "$copy"/*.log | sort -t: -k2n | tail -n 1 | cut -d: -f1)
+  line=$(grep -n '"message received"' "$longest" | sed -n 50p | cut -d: -f1)
+  [[ -n $line ]] || fail "no log has 50 messages"
+  sed -i "${line}d" "$longest"
+  ! audit "$1" "$copy"/*.log >"$copy/report" || fail "the audit did not miss a message that is not there"
+  grep -x "verdict: VIOLATED.*" "$copy/report" || fail "the audit has another reason"
 }

@@ -6,9 +6,14 @@
 # `docker compose logs` forgets replicas that were removed, and with -f Compose 2.40 ends with a panic when several are
 # removed at once. The audit would say that the evidence does not suffice.
 set -euo pipefail
-directory=$1
+directory=${1:?usage: $0 DIRECTORY [PROJECT]}
 project=${2:-kafka-pair}
 mkdir -p "$directory"
+# The offsets of another run would look like repeats.
+if compgen -G "$directory/*.log" >/dev/null; then
+  echo "there are logs in $directory already: name another directory, or remove them" >&2
+  exit 64
+fi
 
 follow() {
   local name finished since=() file

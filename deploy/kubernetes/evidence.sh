@@ -5,9 +5,14 @@
 #
 # A cluster forgets the log of a pod that is removed, and of a container that was restarted twice.
 set -euo pipefail
-directory=$1
+directory=${1:?usage: $0 DIRECTORY [NAMESPACE]}
 namespace=${2:-kafka-pair}
 mkdir -p "$directory"
+# The offsets of another run would look like repeats.
+if compgen -G "$directory/*.log" >/dev/null; then
+  echo "there are logs in $directory already: name another directory, or remove them" >&2
+  exit 64
+fi
 
 kube() { kubectl -n "$namespace" "$@"; }
 file() { echo "$directory/$1.${2:0:8}.$3.log"; }

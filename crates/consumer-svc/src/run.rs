@@ -1,9 +1,9 @@
 //! The loop: polls, accounts, and at the end leaves the group under a deadline.
 //!
-//! Sequence at the end: the summary is written and stored; what is stored is committed, while the replica still takes part
-//! in the group; the queue is closed, which makes librdkafka revoke and leave. All the time it is polled. Messages that still
-//! come are not processed, so the next owner gets them. When the broker does not answer, the deadline ends this, and the
-//! client is left as it is.
+//! Sequence at the end: the summary is written and stored; joining is brought to its end; what is stored is committed, while
+//! the replica still takes part in the group; the queue is closed, which makes librdkafka revoke and leave. All the time it
+//! is polled. Messages that still come are not processed, so the next owner gets them. When the broker does not answer, the
+//! deadline ends this, and the client is left as it is.
 
 use std::sync::mpsc::TryRecvError;
 use std::sync::{Arc, mpsc};
@@ -13,7 +13,7 @@ use journal::Journal;
 use kafka_config::ConsumerSettings;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code};
 use service::{Access, Ending, Failure, Health, Shutdown, Traces, release};
 use tracing::{debug, warn};
 
@@ -74,7 +74,10 @@ pub(crate) fn run(
     if let Err(error) = replica.consumer.context().account(&replica.consumer, Books::close_summary) {
         failure.get_or_insert(Failure::Journal(error));
     }
-    replica.settle(shutdown);
+    // What leaving itself needs is kept.
+    let until = Instant::now() + shutdown.time_left() / 2;
+    replica.finish_joining(until);
+    replica.commit_stored(until);
     let closed = replica.close(shutdown);
 
     let (count, not_committed) = {
@@ -220,43 +223,45 @@ impl Replica {
         if without.is_empty() { owned } else { without }
     }
 
-    /// Ends joining, and commits what is stored, in at most half of the time that is left.
-    ///
-    /// A replica that goes while it joins, or while its assignment is on its way, can't say so: the group would count it among
-    /// its members, and wait for it until its session ends. To leave commits, too, but takes no part any more in a rebalance that is under way: then the commit waits behind the
-    /// request to join until the group has gone on without this replica, and is refused.
-    fn settle(&self, shutdown: &Shutdown) {
-        let group = self.consumer.context();
-        let until = Instant::now() + shutdown.time_left() / 2;
+    /// Waits until joining is over and an assignment that is on its way is there. A replica that goes before can't say so: the
+    /// group would count it among its members, and wait for it until its session ends.
+    fn finish_joining(&self, until: Instant) {
         let is_joining = || self.consumer.subscription().is_ok_and(|list| list.count() > 0) && !self.has_joined();
         while !self.is_static && self.access.obstacle().is_none() && is_joining() && Instant::now() < until {
             drop(self.consumer.poll(ENDING_POLL));
         }
+    }
+
+    /// Commits what is stored. To leave commits, too, but takes no part any more in a rebalance that is under way: then the
+    /// commit waits behind the request to join until the group has gone on without this replica, and is refused.
+    fn commit_stored(&self, until: Instant) {
+        let group = self.consumer.context();
         while self.access.obstacle().is_none() && group.state().positions.has_stored() && Instant::now() < until {
-            let (done, outcome) = mpsc::channel();
-            let consumer = Arc::clone(&self.consumer);
-            // It waits for the answer, and there may be none as long as nobody polls.
-            let spawned = std::thread::Builder::new().spawn(move || {
-                // Whoever asked is gone when it took too long.
-                drop(done.send(consumer.commit_consumer_state(CommitMode::Sync)));
-            });
-            if spawned.is_err() {
-                return;
-            }
-            let result = loop {
-                match outcome.try_recv() {
-                    Ok(result) => break result,
-                    Err(TryRecvError::Empty) if Instant::now() < until => drop(self.consumer.poll(ENDING_POLL)),
-                    Err(_) => return,
-                }
-            };
-            match result {
-                Ok(()) => return group.committed_all(),
-                Err(error) => debug!(%error, "commit not accepted yet"),
+            match self.commit_while_polling(until) {
+                Some(Ok(())) => return group.committed_all(),
+                Some(Err(error)) => debug!(%error, "commit not accepted yet"),
+                None => return,
             }
             let pause = Instant::now() + COMMIT_PAUSE;
             while Instant::now() < pause {
                 drop(self.consumer.poll(ENDING_POLL));
+            }
+        }
+    }
+
+    /// A commit waits for its answer, and there may be none as long as nobody polls: so it waits on a thread of its own.
+    /// Nothing when it took too long.
+    fn commit_while_polling(&self, until: Instant) -> Option<KafkaResult<()>> {
+        let (done, outcome) = mpsc::channel();
+        let consumer = Arc::clone(&self.consumer);
+        // Whoever asked is gone when it took too long.
+        let commit = move || drop(done.send(consumer.commit_consumer_state(CommitMode::Sync)));
+        std::thread::Builder::new().spawn(commit).ok()?;
+        loop {
+            match outcome.try_recv() {
+                Ok(result) => return Some(result),
+                Err(TryRecvError::Empty) if Instant::now() < until => drop(self.consumer.poll(ENDING_POLL)),
+                Err(_) => return None,
             }
         }
     }

@@ -62,6 +62,7 @@ pub fn markdown() -> String {
 pub fn env_example() -> String {
     let mut out = String::from(
         "# Every setting of both services with its default; copy it to .env and change what you need.\n\
+         # docker-compose.yml passes on those that it names, deploy/compose/external.yml all.\n\
          # Each secret can come from a file instead: KAFKA_SASL_PASSWORD_FILE=/run/secrets/password\n",
     );
     for (applies_to, title) in SECTIONS {

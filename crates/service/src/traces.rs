@@ -197,9 +197,8 @@ fn resource(about: &[(&'static str, &str)]) -> Resource {
 
 /// The identity of the span that a message was sent with.
 fn context_of(message: &BorrowedMessage<'_>) -> Option<SpanContext> {
-    let found = ["traceparent", "tracestate"].into_iter().zip([c"traceparent", c"tracestate"]);
-    let texts: HashMap<String, String> =
-        found.filter_map(|(name, key)| Some((name.to_owned(), header(message, key)?.to_owned()))).collect();
+    let mut texts = HashMap::from([("traceparent".to_owned(), header(message, c"traceparent")?.to_owned())]);
+    texts.extend(header(message, c"tracestate").map(|state| ("tracestate".to_owned(), state.to_owned())));
     let context = TraceContextPropagator::new().extract_with_context(&Context::new(), &texts);
     Some(context.span().span_context().clone()).filter(SpanContext::is_valid)
 }
