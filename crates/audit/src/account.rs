@@ -9,7 +9,7 @@ use rangemap::RangeInclusiveSet;
 use crate::group::Group;
 use crate::offender::{Class, Offender, Offenders};
 use crate::report::{GroupReport, Report, RunReport};
-use crate::run::{Place, Run, overlaps};
+use crate::run::{Place, Run, count_of, gaps, overlaps};
 
 /// What all lines say together. Lines may come in any order.
 #[derive(Debug, Default)]
@@ -25,8 +25,10 @@ pub struct Account {
     forgotten: BTreeMap<Place, RangeInclusiveSet<i64>>,
     /// Lines whose numbers can't be.
     impossible: u64,
-    /// What each replica that stopped by itself says it processed.
-    stopped: BTreeMap<String, u64>,
+    /// Messages at the offset of another one, by the lines of the producers and by those of the replicas.
+    at_anothers_offset: u64,
+    /// Instances that stopped by themselves, and what a replica says it processed.
+    stopped: BTreeMap<String, Option<u64>>,
 }
 
 impl Account {
@@ -89,16 +91,15 @@ impl Account {
         }
         self.run(run, instance);
         let offsets = self.acknowledged.entry((topic.to_owned(), range.partition)).or_default();
-        let new: Vec<_> = offsets.gaps(&(first..=last)).map(|gap| (*gap.start(), *gap.end())).collect();
         if let Some(it) = self.runs.get_mut(&run) {
-            it.acknowledge(run, topic, range, &new);
+            self.at_anothers_offset += it.acknowledge(run, topic, range, offsets);
         }
         offsets.insert(first..=last);
     }
 
     fn receive(&mut self, instance: &str, group: &str, topic: &str, range: &Range) {
         if range.is_possible() {
-            self.groups.entry(group.to_owned()).or_default().receive(instance, topic, range);
+            self.at_anothers_offset += self.groups.entry(group.to_owned()).or_default().receive(instance, topic, range);
         } else {
             self.impossible += 1;
         }
@@ -147,9 +148,50 @@ impl Account {
         if self.impossible > 0 {
             doubts.push(format!("{} lines hold numbers that can't be", self.impossible));
         }
+        if self.at_anothers_offset > 0 {
+            doubts.push(format!(
+                "{} messages stand at the offset of another one: the broker lost what it had acknowledged, or the topic was \
+                 made anew",
+                self.at_anothers_offset
+            ));
+        }
         let runs = self.runs.iter().map(|(id, run)| report_run(*id, run, &mut doubts)).collect();
         let groups = self.groups.iter().map(|(id, group)| self.report_group(id, group, &mut doubts)).collect();
-        Report { runs, groups, doubts, lines: crate::Lines::default() }
+        let cut_short = self.heard.iter().filter(|instance| !self.stopped.contains_key(*instance)).count() as u64;
+        Report { runs, groups, doubts, lines: crate::Lines::default(), cut_short }
+    }
+
+    /// Acknowledged messages that the group did not receive, though it received their offset: with another message at it.
+    ///
+    /// Which of a run's messages stands at which offset is not kept. But of a partition, no more can be not received by
+    /// their numbers than by their offsets: the rest is displaced, and those with low numbers are taken for it.
+    fn displaced<'a>(&'a self, group: &Group) -> Vec<(RunId, &'a Place, i64, i64)> {
+        let empty = RangeInclusiveSet::new();
+        let mut displaced = Vec::new();
+        for (place, acknowledged) in &self.acknowledged {
+            let received = group.offsets.get(place).unwrap_or(&empty);
+            let not_by_offset: u64 =
+                acknowledged.iter().map(|range| count_of(&gaps(received, *range.start(), *range.end()))).sum();
+            let of_runs = self.runs.iter().filter_map(|(run, it)| Some((*run, it.acknowledged_pseq.get(place)?)));
+            let not_by_number: Vec<(RunId, i64, i64)> = of_runs
+                .flat_map(|(run, acknowledged)| {
+                    let received = group.pseq.get(&(run, place.clone())).unwrap_or(&empty);
+                    let left = acknowledged.iter().flat_map(|range| gaps(received, *range.start(), *range.end()));
+                    left.map(move |(first, last)| (run, first, last)).collect::<Vec<_>>()
+                })
+                .collect();
+            let total: u64 = not_by_number.iter().map(|(_, first, last)| first.abs_diff(*last) + 1).sum();
+            let mut rest = i64::try_from(total.saturating_sub(not_by_offset)).unwrap_or(i64::MAX);
+            for (run, first, last) in not_by_number {
+                if rest == 0 {
+                    break;
+                }
+                let last = last.min(first + (rest - 1));
+                rest -= last - first + 1;
+                displaced.push((run, place, first, last));
+            }
+        }
+        displaced
     }
 
     fn report_group(&self, id: &str, group: &Group, doubts: &mut Vec<String>) -> GroupReport {
@@ -161,18 +203,19 @@ impl Account {
             flying += in_flight(acknowledged, received);
             let forgotten = self.forgotten.get(&(topic.clone(), *partition)).unwrap_or(&empty);
             for (first, last) in missing_in(acknowledged, received) {
-                gone +=
-                    overlaps(forgotten, first, last).iter().map(|(first, last)| first.abs_diff(*last) + 1).sum::<u64>();
+                gone += count_of(&overlaps(forgotten, first, last));
+                for (first, last) in gaps(forgotten, first, last) {
+                    missing.push(first, last, |offset| Offender::at(Class::Missing, topic, *partition, offset));
+                }
             }
-            for (first, last) in missing_in(acknowledged, received).into_iter().flat_map(|gap| without(forgotten, gap))
-            {
-                missing.push(first, last, |offset| Offender::at(Class::Missing, topic, *partition, offset));
-            }
+        }
+        for (run, (topic, partition), first, last) in self.displaced(group) {
+            missing
+                .push(first, last, |pseq| Offender::keyed(Class::Missing, topic, *partition, run, pseq.unsigned_abs()));
         }
         if flying > 0 {
             doubts.push(format!("group {id}: {flying} acknowledged messages are still in flight"));
         }
-
         if gone > 0 {
             doubts.push(format!("group {id}: the broker forgot {gone} messages before the group came to them"));
         }
@@ -198,7 +241,7 @@ impl Account {
         }
         for (instance, replica) in &group.replicas {
             match self.stopped.get(instance) {
-                Some(count) if *count != replica.received => doubts.push(format!(
+                Some(Some(count)) if *count != replica.received => doubts.push(format!(
                     "replica {instance} says it processed {count} messages, its lines show {}",
                     replica.received
                 )),
@@ -210,7 +253,7 @@ impl Account {
             group_id: id.to_owned(),
             replicas: group.replicas.clone(),
             received: group.replicas.values().map(|replica| replica.received).sum(),
-            distinct: group.offsets.values().map(count_of).sum(),
+            distinct: group.offsets.values().map(size_of).sum(),
             bad: group.replicas.values().map(|replica| replica.bad).sum(),
             foreign: group.foreign,
             unknown,
@@ -243,19 +286,14 @@ fn report_run(id: RunId, run: &Run, doubts: &mut Vec<String>) -> RunReport {
     }
 }
 
-/// The parts of a gap that are not in `set`.
-fn without(set: &RangeInclusiveSet<i64>, (first, last): (i64, i64)) -> Vec<(i64, i64)> {
-    set.gaps(&(first..=last)).map(|gap| (*gap.start(), *gap.end())).collect()
-}
-
-fn count_of(set: &RangeInclusiveSet<i64>) -> u64 {
+fn size_of(set: &RangeInclusiveSet<i64>) -> u64 {
     set.iter().map(|range| range.start().abs_diff(*range.end()) + 1).sum()
 }
 
 /// Acknowledged above the last received offset.
 fn in_flight(acknowledged: &RangeInclusiveSet<i64>, received: Option<&RangeInclusiveSet<i64>>) -> u64 {
     let last = received.and_then(RangeInclusiveSet::last).map_or(-1, |range| *range.end());
-    overlaps(acknowledged, last + 1, i64::MAX).iter().map(|(first, last)| first.abs_diff(*last) + 1).sum()
+    count_of(&overlaps(acknowledged, last + 1, i64::MAX))
 }
 
 /// Acknowledged, below the last received offset, and not received.
@@ -265,7 +303,6 @@ fn missing_in(acknowledged: &RangeInclusiveSet<i64>, received: Option<&RangeIncl
     acknowledged
         .iter()
         .filter(|range| *range.start() <= last)
-        .flat_map(|range| received.gaps(&(*range.start()..=last.min(*range.end()))).collect::<Vec<_>>())
-        .map(|gap| (*gap.start(), *gap.end()))
+        .flat_map(|range| gaps(received, *range.start(), last.min(*range.end())))
         .collect()
 }

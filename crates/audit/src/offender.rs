@@ -12,7 +12,7 @@ pub(crate) const NAMED_MAX: usize = 20;
 /// What is wrong with a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Class {
-    /// Acknowledged; the group received a later offset of its partition, but not this one.
+    /// Acknowledged; the group received a later offset of its partition, but not this one, or another message at it.
     Missing,
     /// The group received its offset more than once.
     Repeated,

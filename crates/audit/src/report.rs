@@ -112,6 +112,8 @@ pub struct Report {
     pub doubts: Vec<String>,
     /// What was read.
     pub lines: Lines,
+    /// Instances that did not say that they stop: each may have been killed in the middle of a line.
+    pub(crate) cut_short: u64,
 }
 
 impl Report {
@@ -123,7 +125,7 @@ impl Report {
         };
         if self.groups.iter().any(is_violated) || self.runs.iter().any(|run| run.produced_twice.count > 0) {
             Verdict::Violated
-        } else if self.doubts.is_empty() {
+        } else if self.doubts.is_empty() && self.lines.damaged <= self.cut_short {
             Verdict::Proven
         } else {
             Verdict::Insufficient
@@ -193,6 +195,13 @@ impl fmt::Display for Report {
             writeln!(f, "not sufficient: {doubt}")?;
         }
         let Lines { read, skipped, damaged } = self.lines;
+        if damaged > self.cut_short {
+            let ends = self.cut_short;
+            writeln!(
+                f,
+                "not sufficient: {damaged} lines are damaged, and {ends} processes that were killed explain one each"
+            )?;
+        }
         write!(f, "lines: {read} read, {skipped} of others skipped, {damaged} damaged")
     }
 }

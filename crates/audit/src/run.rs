@@ -18,7 +18,7 @@ pub(crate) struct Run {
     pub(crate) acknowledged: u64,
     pub(crate) rejected: u64,
     pub(crate) unknown: u64,
-    acknowledged_pseq: BTreeMap<Place, RangeInclusiveSet<i64>>,
+    pub(crate) acknowledged_pseq: BTreeMap<Place, RangeInclusiveSet<i64>>,
     rejected_pseq: BTreeMap<Place, RangeInclusiveSet<i64>>,
     unknown_pseq: BTreeMap<Place, RangeInclusiveSet<i64>>,
     pub(crate) closed: Option<RunClosed>,
@@ -26,21 +26,26 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// Enters acknowledged messages; `new` are those of the offsets that were not acknowledged before.
-    pub(crate) fn acknowledge(&mut self, run: RunId, topic: &str, range: &Range, new: &[(i64, i64)]) {
+    /// Enters acknowledged messages; `known` are the offsets of other acknowledged messages. Tells how many of ours stand
+    /// at the offset of another one.
+    pub(crate) fn acknowledge(
+        &mut self,
+        run: RunId,
+        topic: &str,
+        range: &Range,
+        known: &RangeInclusiveSet<i64>,
+    ) -> u64 {
         self.acknowledged += range.count();
-        let Some((first, last)) = pseq_of(range) else { return };
+        let Some((first, last)) = pseq_of(range) else { return 0 };
         let set = self.acknowledged_pseq.entry((topic.to_owned(), range.partition)).or_default();
-        // Only what is new can be a second copy: the same line twice brings the same offset with the same pseq.
-        for (from, to) in new {
-            let (from, to) = (first + (from - range.offset[0]), first + (to - range.offset[0]));
-            for (from, to) in overlaps(set, from, to) {
-                self.produced_twice.push(from, to, |pseq| {
-                    Offender::keyed(Class::ProducedTwice, topic, range.partition, run, pseq.unsigned_abs())
-                });
-            }
+        let seen = Seen::of(range, first, known, set);
+        for (from, to) in seen.twice {
+            self.produced_twice.push(from, to, |pseq| {
+                Offender::keyed(Class::ProducedTwice, topic, range.partition, run, pseq.unsigned_abs())
+            });
         }
         set.insert(first..=last);
+        seen.at_anothers_offset
     }
 
     pub(crate) fn not_delivered(&mut self, entry: &NotDelivered) {
@@ -102,6 +107,50 @@ impl Run {
         }
         judgement
     }
+}
+
+/// What a range of messages is, compared with those that are known.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    /// Known, at the same offset: how many, and their offsets.
+    pub(crate) again: Vec<(i64, i64)>,
+    /// Known, at another offset: their pseq. The same message twice brings the same offset.
+    pub(crate) twice: Vec<(i64, i64)>,
+    /// Not known, but their offsets are: how many. The log has been cut back, or made anew.
+    pub(crate) at_anothers_offset: u64,
+}
+
+impl Seen {
+    /// `first` is the number that `range` begins with, `pseq` those that are known of the same run.
+    pub(crate) fn of(
+        range: &Range,
+        first: i64,
+        offsets: &RangeInclusiveSet<i64>,
+        pseq: &RangeInclusiveSet<i64>,
+    ) -> Self {
+        let mut seen = Self::default();
+        let (start, end) = (range.offset[0], range.offset[1]);
+        for (from, to) in overlaps(offsets, start, end) {
+            let (first_pseq, last_pseq) = (first + (from - start), first + (to - start));
+            let same = overlaps(pseq, first_pseq, last_pseq);
+            seen.at_anothers_offset += first_pseq.abs_diff(last_pseq) + 1 - count_of(&same);
+            seen.again.extend(same.iter().map(|(from, to)| (start + (from - first), start + (to - first))));
+        }
+        for gap in offsets.gaps(&(start..=end)) {
+            seen.twice.extend(overlaps(pseq, first + (gap.start() - start), first + (gap.end() - start)));
+        }
+        seen
+    }
+}
+
+/// How many numbers there are in `ranges`.
+pub(crate) fn count_of(ranges: &[(i64, i64)]) -> u64 {
+    ranges.iter().map(|(first, last)| first.abs_diff(*last) + 1).sum()
+}
+
+/// The parts of `wanted` that are not in `set`.
+pub(crate) fn gaps(set: &RangeInclusiveSet<i64>, first: i64, last: i64) -> Vec<(i64, i64)> {
+    set.gaps(&(first..=last)).map(|gap| (*gap.start(), *gap.end())).collect()
 }
 
 /// See [`Run::judge`].

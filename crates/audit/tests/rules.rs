@@ -27,6 +27,12 @@ impl Evidence {
         it
     }
 
+    /// What follows is of this run.
+    fn of(mut self, run: RunId) -> Self {
+        self.run = run;
+        self
+    }
+
     fn line(&mut self, instance: &str, content: &str) {
         self.lines.push(format!(r#"{{{content},"instance":"{instance}"}}"#));
     }
@@ -172,4 +178,41 @@ fn what_the_broker_forgot_before_it_was_read_is_no_violation_and_no_proof() {
     assert_eq!(account.report().verdict(0), Verdict::Violated);
     account.forgotten("t", 0, 0, 39);
     assert_eq!(account.report().verdict(0), Verdict::Insufficient);
+}
+
+#[test]
+fn acknowledged_messages_whose_offsets_went_to_others_are_missing() {
+    // The broker lost what stood at 4 to 9, and gave the offsets to the next run.
+    let (one, other) = (RunId::new(), RunId::new());
+    let evidence =
+        Evidence::new().of(one).acknowledged([0, 9], [1, 10]).closed(10, 0, 0, 10).received("a", [0, 3], [1, 4]);
+    let evidence = evidence.of(other).acknowledged([4, 9], [1, 6]).closed(6, 0, 0, 6).received("a", [4, 9], [1, 6]);
+    let report = evidence.report();
+    let group = &report.groups[0];
+    assert_eq!((report.verdict(u64::MAX), group.missing(), group.repeated()), (Verdict::Violated, 6, 0), "{report}");
+    let named: Vec<_> = report.offenders().filter_map(|offender| offender.key).collect();
+    assert_eq!(named, (5..=10).map(|pseq| (one, pseq)).collect::<Vec<_>>());
+
+    // A topic made anew, with the group's offset of the old one at its end.
+    let (one, other) = (RunId::new(), RunId::new());
+    let evidence =
+        Evidence::new().of(one).acknowledged([0, 9], [1, 10]).closed(10, 0, 0, 10).received("a", [0, 9], [1, 10]);
+    let report = evidence.of(other).acknowledged([0, 9], [1, 10]).closed(10, 0, 0, 10).report();
+    assert_eq!((report.verdict(u64::MAX), report.groups[0].missing()), (Verdict::Violated, 10), "{report}");
+
+    // A foreign message in place of ours.
+    let evidence = Evidence::new().acknowledged([0, 9], [1, 10]).closed(10, 0, 0, 10).received("a", [0, 8], [1, 9]);
+    let report = evidence.received_range("a", r#"{"partition":0,"offset":[9,9]}"#).report();
+    assert_eq!((report.verdict(u64::MAX), report.groups[0].missing()), (Verdict::Violated, 1), "{report}");
+}
+
+#[test]
+fn offsets_that_stand_for_two_messages_which_both_came_are_no_repeats_and_no_proof() {
+    let (one, other) = (RunId::new(), RunId::new());
+    let evidence =
+        Evidence::new().of(one).acknowledged([0, 9], [1, 10]).closed(10, 0, 0, 10).received("a", [0, 9], [1, 10]);
+    let evidence = evidence.of(other).acknowledged([4, 9], [1, 6]).closed(6, 0, 0, 6).received("b", [4, 9], [1, 6]);
+    let report = evidence.report();
+    let group = &report.groups[0];
+    assert_eq!((report.verdict(0), group.missing(), group.repeated()), (Verdict::Insufficient, 0, 0), "{report}");
 }

@@ -71,13 +71,17 @@ impl Group {
     /// Runs `account`, and stores what it accounted for.
     ///
     /// # Errors
-    /// The line could not be written, so nothing is stored.
+    /// The line, or one of a callback before, could not be written, so nothing is stored.
     pub(crate) fn account(
         &self,
         consumer: &BaseConsumer<Self>,
         account: impl FnOnce(&mut Books) -> io::Result<Vec<Next>>,
     ) -> io::Result<()> {
         let mut state = self.state();
+        // Whoever stored more now would pass over what was lost with that line.
+        if let Some(error) = state.write_error.take() {
+            return Err(error);
+        }
         let next = account(&mut state.books)?;
         if !next.is_empty() {
             state.positions.store(consumer, &next);
@@ -169,4 +173,32 @@ fn partitions_of(list: &TopicPartitionList) -> Vec<i32> {
     let mut partitions: Vec<i32> = list.elements().iter().map(|element| element.partition()).collect();
     partitions.sort_unstable();
     partitions
+}
+
+#[cfg(test)]
+mod tests {
+    use kafka_config::{ConsumerSettings, Environment, LogMessages};
+    use service::Metrics;
+
+    use super::*;
+
+    #[test]
+    fn after_a_line_that_a_callback_could_not_write_nothing_more_is_accounted_for() {
+        let variables = [("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1"), ("KAFKA_TOPIC", "t"), ("KAFKA_GROUP_ID", "g")];
+        let settings = ConsumerSettings::from_environment(&Environment::from_pairs(variables)).unwrap();
+        let access = Arc::new(Access::new(&settings.connection, settings.properties));
+        let journal = journal::Journal::new(journal::Format::Json, "c", "0a1b2c3d", Box::new(io::sink()));
+        let metrics = Arc::new(ConsumerMetrics::new(&Metrics::new(&[], &[])));
+        let books = Books::new(Arc::new(journal), Arc::clone(&metrics), "t", "g", LogMessages::Each);
+        let group = Group::new(Arc::clone(&access), metrics, books, Positions::new("t"));
+        let consumer: BaseConsumer<Group> = access.properties().client_config().create_with_context(group).unwrap();
+
+        let mut is_asked = false;
+        consumer.context().state().write_error = Some(io::Error::other("no space left"));
+        let outcome = consumer.context().account(&consumer, |_| {
+            is_asked = true;
+            Ok(Vec::new())
+        });
+        assert!(outcome.is_err() && !is_asked);
+    }
 }

@@ -15,6 +15,7 @@ mod run;
 use std::future::Future;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Parser as _;
 use journal::Starting;
@@ -22,6 +23,9 @@ use kafka_config::ConsumerSettings;
 use service::{Begun, Health, Metrics, Traces, begin, supervise};
 
 use crate::metrics::ConsumerMetrics;
+
+/// To ask for a broker that is away takes the loop a second and a half.
+const STALL_LIMIT_MIN: Duration = Duration::from_secs(5);
 
 /// One replica of a consumer group that logs each message it receives.
 #[derive(clap::Parser, Debug)]
@@ -70,7 +74,7 @@ pub fn start(stop: impl Future<Output = ()>) -> ExitCode {
         Err(exit_code) => return exit_code,
     };
     // Past this the group has given its partitions away.
-    let health = Health::new(settings.max_poll_interval);
+    let health = Health::new(settings.max_poll_interval.max(STALL_LIMIT_MIN));
     let metrics = Metrics::new(
         &[("topic", &settings.connection.topic), ("group_id", &settings.group_id)],
         &[

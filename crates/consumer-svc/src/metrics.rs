@@ -80,21 +80,30 @@ impl ConsumerMetrics {
         self.bad.with_label_values(&[kind.name()]).inc();
     }
 
-    /// Shows the lag of the owned partitions as librdkafka sees it; gives the sum over those whose broker can be reached.
+    /// Shows the lag of the owned partitions as librdkafka sees it; gives how many messages are there to be handed over, of
+    /// those partitions whose broker can be reached.
+    ///
+    /// These are not the lag: behind the last message may stand the marker of a transaction, and below the first one may be
+    /// much that the broker no longer has.
     pub(crate) fn take_lag(&self, owned: &[i32], statistics: &Statistics) -> i64 {
         let partitions = statistics.topics.values().flat_map(|topic| topic.partitions.values());
-        let mut sum = 0;
+        let mut waiting = 0;
         for partition in partitions.filter(|partition| owned.contains(&partition.partition)) {
             // -1 is unknown. Before anything was processed, only the committed offset can be compared with the end.
             let known = [partition.consumer_lag_stored, partition.consumer_lag];
             if let Some(lag) = known.into_iter().find(|lag| *lag >= 0) {
                 self.lag.with_label_values(&[&partition.partition.to_string()]).set(lag);
                 if has_leader(statistics, partition.leader) {
-                    sum += lag;
+                    let end = if partition.ls_offset >= 0 { partition.ls_offset } else { partition.hi_offset };
+                    waiting += match partition.next_offset {
+                        next if next >= 0 => (end - next).max(0) + partition.fetchq_cnt,
+                        // It does not even know yet where to begin.
+                        _ => lag,
+                    };
                 }
             }
         }
-        sum
+        waiting
     }
 
     /// These partitions' lag is somebody else's from now on.

@@ -71,6 +71,7 @@ pub(crate) fn run(
     let replica =
         Replica { consumer, access, health, traces, topic: topic.to_owned(), is_classic, is_static, max_messages };
     let mut failure = replica.until_stopped(shutdown).err();
+    replica.health.stop();
     if let Err(error) = replica.consumer.context().account(&replica.consumer, Books::close_summary) {
         failure.get_or_insert(Failure::Journal(error));
     }
@@ -146,9 +147,6 @@ impl Replica {
             if now.saturating_duration_since(chores_at) >= CHORES_EVERY {
                 chores_at = now;
                 group.account(&self.consumer, |books| books.tick(now)).map_err(Failure::Journal)?;
-                if let Some(error) = group.state().write_error.take() {
-                    return Err(Failure::Journal(error));
-                }
                 let obstacle = self.access.obstacle();
                 let is_served = received > received_at_chores;
                 if is_served {
@@ -206,7 +204,7 @@ impl Replica {
         }
     }
 
-    /// The owned partitions for which the group has no committed offset; all of them where the broker does not tell.
+    /// The owned partitions for which the group has no committed offset; none where the broker does not tell.
     fn without_offset(&self) -> Vec<i32> {
         let owned = self.consumer.context().state().positions.owned();
         let mut list = TopicPartitionList::with_capacity(owned.len());
@@ -214,13 +212,12 @@ impl Replica {
             list.add_partition(&self.topic, *partition);
         }
         let committed = self.consumer.committed_offsets(list, OFFSETS_TIMEOUT);
-        let without: Vec<i32> = committed
+        committed
             .iter()
             .flat_map(TopicPartitionList::elements)
             .filter(|element| element.offset().to_raw().is_none_or(|offset| offset < 0))
             .map(|element| element.partition())
-            .collect();
-        if without.is_empty() { owned } else { without }
+            .collect()
     }
 
     /// Waits until joining is over and an assignment that is on its way is there. A replica that goes before can't say so: the

@@ -256,8 +256,13 @@ pub struct Stopped {
     pub exit_code: u8,
     /// Why it ended.
     pub reason: String,
-    /// Of a producer: messages that librdkafka accepted. Of a consumer: messages that were processed.
-    pub count: u64,
+    /// Of a producer: messages that librdkafka accepted. Of a consumer: messages that were processed. Absent where the loop
+    /// did not live to tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<u64>,
+    /// Of a producer: messages without an acknowledgement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_delivered: Option<u64>,
     /// Of a consumer: what was processed and not committed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_committed: Vec<NextOffset>,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use message::RunId;
+use message::{PSEQ_MAX, RunId};
 use serde::{Deserialize, Serialize};
 
 /// Consecutive messages of one partition: offsets rise by one, and so do the pseq of those that are ours.
@@ -54,9 +54,9 @@ impl Range {
     pub fn is_possible(&self) -> bool {
         let [first, last] = self.offset;
         let offset = self.partition >= 0 && 0 <= first && first <= last && last < i64::MAX / 2;
-        let pseq = self.pseq.is_none_or(|[from, to]| {
-            0 < from && from <= to && to - from == first.abs_diff(last) && to < i64::MAX as u64 / 2
-        });
+        let pseq = self
+            .pseq
+            .is_none_or(|[from, to]| 0 < from && from <= to && to - from == first.abs_diff(last) && to <= PSEQ_MAX);
         offset && pseq
     }
 

@@ -129,7 +129,13 @@ mod tests {
 
     fn stopped() -> Entry {
         let not_committed = vec![NextOffset { partition: 7, offset: 12 }];
-        Entry::Stopped(Stopped { exit_code: 0, reason: "done".into(), count: 3, not_committed })
+        Entry::Stopped(Stopped {
+            exit_code: 0,
+            reason: "done".into(),
+            count: Some(3),
+            not_delivered: None,
+            not_committed,
+        })
     }
 
     #[test]

@@ -20,7 +20,7 @@ impl fmt::Display for Rate {
     }
 }
 
-/// Where a group starts that has no committed offset (`auto.offset.reset`).
+/// Where a group starts that has no committed offset, or one that the broker no longer has (`auto.offset.reset`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AutoOffsetReset {
     /// At the oldest message.

@@ -42,7 +42,7 @@ pub struct ConsumerSettings {
     pub connection: Connection,
     /// Consumer group.
     pub group_id: String,
-    /// Where a group without committed offset starts.
+    /// Where a group without committed offset starts, or with one that the broker no longer has.
     pub auto_offset_reset: AutoOffsetReset,
     /// The name of a static member.
     pub group_instance_id: Option<String>,
@@ -87,6 +87,7 @@ impl ConsumerSettings {
         let max_messages = check.integer(&CONSUMER_MAX_MESSAGES, raw.max_messages.as_deref(), 0..=u64::MAX);
         let runtime = RuntimeSettings::read(raw_runtime, raw_traces, &mut check);
         passthrough::apply(environment, &mut properties, &mut check.problems);
+        three_heartbeats(&mut check, &properties);
         properties.check(&mut check.problems);
 
         if check.problems.is_empty() {
@@ -104,6 +105,18 @@ impl ConsumerSettings {
         } else {
             Err(Problems(check.problems))
         }
+    }
+}
+
+/// One heartbeat may be late and one be lost. librdkafka compares the two only where both have defaults.
+fn three_heartbeats(check: &mut Check<'_>, properties: &Properties) {
+    let (session, heartbeat) = (properties.number("session.timeout.ms"), properties.number("heartbeat.interval.ms"));
+    if let (Some(session), Some(heartbeat)) = (session, heartbeat)
+        && session < heartbeat.saturating_mul(3)
+        && !check.is_broken(&KAFKA_SESSION_TIMEOUT_MS)
+    {
+        let text = format!("is below three heartbeats, which come every {heartbeat} ms");
+        check.problem(&KAFKA_SESSION_TIMEOUT_MS, &text, "give more, or change KAFKA_PROP_HEARTBEAT_INTERVAL_MS");
     }
 }
 

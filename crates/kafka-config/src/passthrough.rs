@@ -76,6 +76,9 @@ fn property_of(name: &str) -> String {
     name.strip_prefix(PREFIX).unwrap_or(name).to_ascii_lowercase().replace('_', ".")
 }
 
+/// Properties whose values are words of the log itself: as secrets, they would be blotted out of it.
+const IS_NO_SECRET: &[&str] = &["debug"];
+
 /// Adds the pass-through properties of `environment`; they win over our defaults. Values count as secret.
 pub(crate) fn apply(environment: &Environment, properties: &mut Properties, problems: &mut Vec<Problem>) {
     for (name, value) in environment.iter().filter(|(name, _)| is_passthrough(name)) {
@@ -85,6 +88,8 @@ pub(crate) fn apply(environment: &Environment, properties: &mut Properties, prob
             problems.push(Problem::new(name, format!("gives `{property}`, which has a setting of its own"), hint));
         } else if let Some((_, promise)) = BREAKS_A_PROMISE.iter().find(|(refused, _)| *refused == property) {
             problems.push(Problem::new(name, format!("gives `{property}`, which is fixed"), *promise));
+        } else if IS_NO_SECRET.contains(&property.as_str()) {
+            properties.set(&property, value, name);
         } else {
             properties.set_secret(&property, value, name);
         }

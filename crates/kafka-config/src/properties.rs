@@ -52,6 +52,11 @@ impl Properties {
         self.insert(name, Value::Secret(value.into()), variable);
     }
 
+    /// The value of a property that is a number.
+    pub(crate) fn number(&self, name: &str) -> Option<u64> {
+        self.0.get(name)?.value.expose().parse().ok()
+    }
+
     fn insert(&mut self, name: &str, value: Value, variable: &str) {
         self.0.insert(name.to_owned(), Property { value, variable: variable.to_owned() });
     }
@@ -113,9 +118,9 @@ impl Properties {
     #[must_use]
     pub fn refused(&self, error: &KafkaError) -> Problems {
         let said = match error {
-            KafkaError::ClientCreation(description) => self.redact(description),
+            KafkaError::ClientCreation(description) => description.as_str(),
             // Other variants can carry a value.
-            _ => "a property is refused".to_owned(),
+            _ => "a property is refused",
         };
         let concerned: Vec<&str> = self
             .0
@@ -124,6 +129,7 @@ impl Properties {
             .map(|(_, property)| property.variable.as_str())
             .collect();
         let variables = if concerned.is_empty() { "KAFKA_*".to_owned() } else { concerned.join(", ") };
+        let said = self.redact(said);
         Problems(vec![Problem::new(variables, format!("does not fit together: {said}"), "change one of them")])
     }
 }

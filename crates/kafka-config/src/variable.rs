@@ -71,11 +71,11 @@ variables! {
     KAFKA_LINGER_MS: Producer, "how long a message waits for others to share a request", "milliseconds, 0 to 900000", "", "derived: 0 up to 1,000 messages/s for latency, 5 above for throughput";
     KAFKA_DELIVERY_TIMEOUT_MS: Producer, "how long a message may take before its outcome is called unknown", "milliseconds, 1000 to 3600000", "120000", "longer than a broker's restart";
     KAFKA_GROUP_ID: Consumer, "consumer group", "name", "", "required: two deployments that share one by accident take each other's messages";
-    KAFKA_AUTO_OFFSET_RESET: Consumer, "where to start while the group has no committed offset", "`earliest`, `latest`, `error`", "earliest", "`latest` loses what was written before the first assignment";
+    KAFKA_AUTO_OFFSET_RESET: Consumer, "where to start while the group has no committed offset, or one that the broker no longer has", "`earliest`, `latest`, `error`", "earliest", "`latest` loses what was written before the first assignment, and what is left after too long an absence";
     KAFKA_GROUP_PROTOCOL: Consumer, "rebalance protocol", "`classic` (cooperative-sticky), `consumer` (KIP-848)", "classic", "this librdkafka (2.12.1) has known stalls with `consumer`, fixed in 2.15";
     KAFKA_GROUP_INSTANCE_ID: Consumer, "static membership: a name that this replica alone has, and keeps over restarts", "name", "", "none";
     KAFKA_AUTO_COMMIT_INTERVAL_MS: Consumer, "how often processed offsets are committed", "milliseconds, 100 to 3600000", "1000", "a killed replica repeats at most what it processed in this time";
-    KAFKA_SESSION_TIMEOUT_MS: Consumer, "after so long without a heartbeat the group gives a replica's partitions to others; not with `KAFKA_GROUP_PROTOCOL=consumer`, where the broker sets it", "milliseconds, 1000 to 3600000", "10000", "a killed replica's partitions stand still for so long";
+    KAFKA_SESSION_TIMEOUT_MS: Consumer, "after so long without a heartbeat the group gives a replica's partitions to others; not with `KAFKA_GROUP_PROTOCOL=consumer`, where the broker sets it", "milliseconds, 1000 to 3600000; at least three heartbeats, which is 3000; brokers refuse less than 6000 by default", "10000", "a killed replica's partitions stand still for so long";
     KAFKA_MAX_POLL_INTERVAL_MS: Consumer, "after so long without a poll the replica gives up its partitions", "milliseconds, 1000 to 86400000", "60000", "a message takes microseconds, so a minute means that it hangs";
     CONSUMER_MAX_MESSAGES: Consumer, "stop after so many messages", "messages; 0: for ever", "0", "a service runs until it is stopped";
     HTTP_ADDR: Both, "where to answer `/livez`, `/readyz` and `/metrics`", "`address:port`, such as `127.0.0.1:8080`", "", "off; the images listen on `0.0.0.0:8080`";

@@ -176,6 +176,8 @@ fn the_rules_of_sasl_are_told_by_variable() {
 fn settings_that_do_not_fit_together_are_refused() {
     let cases: &[(&[(&str, &str)], &str)] = &[
         (&[("KAFKA_SESSION_TIMEOUT_MS", "90000")], "KAFKA_MAX_POLL_INTERVAL_MS"),
+        (&[("KAFKA_SESSION_TIMEOUT_MS", "2999")], "KAFKA_SESSION_TIMEOUT_MS"),
+        (&[("KAFKA_PROP_HEARTBEAT_INTERVAL_MS", "4000")], "KAFKA_SESSION_TIMEOUT_MS"),
         (&[("KAFKA_GROUP_PROTOCOL", "consumer"), ("KAFKA_SESSION_TIMEOUT_MS", "9000")], "KAFKA_SESSION_TIMEOUT_MS"),
     ];
     for (extra, expected) in cases {

@@ -77,12 +77,16 @@ impl From<RunId> for String {
     }
 }
 
+/// No producer comes that far; below, numbers may be added to without a thought.
+pub const PSEQ_MAX: u64 = i64::MAX as u64 / 2 - 1;
+
 /// `<run>-<pseq>`: the identity of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Key {
     /// Which run wrote it.
     pub run: RunId,
-    /// As which of its messages to that partition, from 1 without gaps, so that whoever owns a partition sees a gap.
+    /// As which of its messages to that partition, from 1 to [`PSEQ_MAX`] without gaps, so that whoever owns a partition sees
+    /// a gap.
     pub pseq: u64,
 }
 
@@ -139,7 +143,7 @@ impl KeyReader {
             return None;
         }
         let pseq = std::str::from_utf8(digits).ok()?.parse().ok()?;
-        Some(Key { run, pseq })
+        (pseq <= PSEQ_MAX).then_some(Key { run, pseq })
     }
 }
 
@@ -154,7 +158,7 @@ mod tests {
         let mut reader = KeyReader::default();
         for run in [RunId::new(), RunId::new()] {
             let mut writer = KeyWriter::new(run);
-            for pseq in [u64::MAX, 1, 9, 10] {
+            for pseq in [PSEQ_MAX, 1, 9, 10] {
                 assert_eq!(reader.read(writer.write(pseq)), Some(Key { run, pseq }));
             }
         }
@@ -175,6 +179,7 @@ mod tests {
             format!("{RUN}-1 "),
             format!("{RUN}_1"),
             format!("{}-1", RUN.to_uppercase()),
+            format!("{RUN}-{}", PSEQ_MAX + 1),
             format!("{RUN}-18446744073709551616"),
         ] {
             assert_eq!(reader.read(foreign.as_bytes()), None, "{foreign}");

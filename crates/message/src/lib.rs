@@ -9,6 +9,6 @@ mod payload;
 mod stamp;
 
 pub use excerpt::{EXCERPT_MAX_BYTES, excerpt};
-pub use key::{Key, KeyReader, KeyWriter, NotARunId, RunId};
+pub use key::{Key, KeyReader, KeyWriter, NotARunId, PSEQ_MAX, RunId};
 pub use payload::{Bad, PAYLOAD_MAX_BYTES, Payload, encode};
 pub use stamp::Stamp;

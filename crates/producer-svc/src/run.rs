@@ -30,7 +30,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(10);
 const EVENTS_AT_ONCE: u32 = 16;
 /// So many messages are handed over between two polls.
 const BETWEEN_POLLS: u32 = 1024;
-const HOUSEKEEPING_EVERY: Duration = Duration::from_millis(200);
+const CHORES_EVERY: Duration = Duration::from_millis(200);
 const METADATA_EVERY: Duration = Duration::from_secs(30);
 /// A full queue is tried again after this, then after twice as long, up to [`POLL`].
 const FULL_QUEUE_WAIT: Duration = Duration::from_millis(1);
@@ -63,6 +63,7 @@ pub(crate) fn run(
     let topic = connection.topic;
     let mut sender = Sender { producer, access, health, topic, run, rate, max_messages, partitions: None };
     let mut failure = sender.until_stopped(shutdown).err();
+    sender.health.stop();
     sender.finish(shutdown);
 
     let mut books = sender.producer.context().books();
@@ -214,7 +215,7 @@ impl Sender {
     /// What has to be done now and then, whatever the rate. Partitions are looked up for who sends to them.
     fn do_chores(&self, chores: &mut Chores, partitions: Option<&mut Partitions>) -> Result<(), Failure> {
         let now = Instant::now();
-        if now.saturating_duration_since(chores.done_at) < HOUSEKEEPING_EVERY {
+        if now.saturating_duration_since(chores.done_at) < CHORES_EVERY {
             return Ok(());
         }
         chores.done_at = now;
@@ -268,7 +269,8 @@ impl Sender {
         let outstanding = self.outstanding();
         if outstanding > 0 {
             warn!(outstanding, "deadline passed, giving up what is not acknowledged");
-            self.producer.purge(PurgeConfig::default().queue().inflight());
+            // Without waiting for librdkafka's threads, one of which may be asking for an address for long.
+            self.producer.purge(PurgeConfig::default().queue().inflight().non_blocking());
             self.serve_until(Instant::now() + PURGE);
         }
     }

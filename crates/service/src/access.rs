@@ -46,7 +46,7 @@ struct Complaint {
     reason: String,
     since: Instant,
     /// How often it was heard of since it was last told.
-    heard: u64,
+    failures: u64,
 }
 
 #[derive(Debug, Default)]
@@ -120,8 +120,9 @@ impl Access {
 
     /// Takes up an error if it says why the topic is out of reach; tells whether it does.
     pub fn note(&self, code: Option<Code>, reason: &str) -> bool {
+        // What is blotted out may be what tells one kind from another.
+        let Some(kind) = kind_of(code, reason) else { return false };
         let reason = self.properties.redact(reason);
-        let Some(kind) = kind_of(code, &reason) else { return false };
         let mut state = self.state();
         match &mut state.complaint {
             // Being refused is why it is also unreachable, or without a topic.
@@ -130,9 +131,9 @@ impl Access {
             Some(_) if code == Some(Code::AllBrokersDown) => {}
             Some(known) if known.kind == kind => {
                 known.reason = reason;
-                known.heard += 1;
+                known.failures += 1;
             }
-            _ => state.complaint = Some(Complaint { kind, reason, since: Instant::now(), heard: 1 }),
+            _ => state.complaint = Some(Complaint { kind, reason, since: Instant::now(), failures: 1 }),
         }
         true
     }
@@ -255,13 +256,13 @@ impl Access {
         let now = Instant::now();
         let mut state = self.state();
         if let Some((code, reason)) = client.fatal_error() {
-            let reason = self.properties.redact(&reason);
             // An account that may write to no topic at all gets no producer id, which librdkafka takes for the end.
             let is_refusal = kind_of(Some(code), &reason).is_some_and(Kind::is_refusal) && !state.has_worked;
+            let reason = self.properties.redact(&reason);
             return Err(if is_refusal { Failure::Refused { reason } } else { Failure::Fatal { reason } });
         }
         let has_worked = state.has_worked;
-        let Some(Complaint { kind, reason, since, heard: failures }) = &state.complaint else { return Ok(()) };
+        let Some(Complaint { kind, reason, since, failures }) = &state.complaint else { return Ok(()) };
         let waited = now.saturating_duration_since(*since);
         if kind.is_refusal() && !has_worked && waited >= REFUSAL_GRACE {
             return Err(Failure::Refused { reason: reason.clone() });
@@ -288,7 +289,7 @@ impl Access {
         }
         state.told_at = Some(now);
         if let Some(complaint) = &mut state.complaint {
-            complaint.heard = 0;
+            complaint.failures = 0;
         }
         Ok(())
     }
@@ -296,8 +297,7 @@ impl Access {
 
 fn kind_of(code: Option<Code>, reason: &str) -> Option<Kind> {
     match code? {
-        // It asks for nothing that a broker without SASL could do; so it is the wrong broker, or the wrong port.
-        Code::Authentication if speaks_no_sasl(reason) => Some(Kind::Unreachable),
+        Code::Authentication if is_no_refusal(reason) => Some(Kind::Unreachable),
         Code::Authentication | Code::SaslAuthenticationFailed => Some(Kind::Unauthenticated),
         Code::TopicAuthorizationFailed | Code::GroupAuthorizationFailed | Code::ClusterAuthorizationFailed => {
             Some(Kind::Unauthorised)
@@ -313,7 +313,32 @@ fn kind_of(code: Option<Code>, reason: &str) -> Option<Kind> {
     }
 }
 
-/// What librdkafka says when the other side has no SASL: it is no answer to a login.
-fn speaks_no_sasl(reason: &str) -> bool {
-    reason.contains("SASL Handshake not supported by broker") || reason.contains("not valid in current SASL state")
+/// Whether a failed login failed before the broker could look at the account: what it asks for is nothing that a broker
+/// without SASL could do, so it is the wrong broker or the wrong port; or the connection broke in the handshake.
+fn is_no_refusal(reason: &str) -> bool {
+    ["SASL Handshake not supported by broker", "not valid in current SASL state", "handshake failed: Local: "]
+        .iter()
+        .any(|words| reason.contains(words))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_answer_about_the_account_is_a_refusal() {
+        let kind = |reason| kind_of(Some(Code::Authentication), reason);
+        let refused = "sasl_plaintext://b:9092/bootstrap: SASL authentication error: Authentication failed: Invalid";
+        assert_eq!(kind(refused), Some(Kind::Unauthenticated));
+        let broken = "sasl_plaintext://b:9092/bootstrap: SASL PLAIN mechanism handshake failed: Local: Broker transport failure: \
+                      broker's supported mechanisms: (after 0ms in state AUTH_HANDSHAKE)";
+        assert_eq!(kind(broken), Some(Kind::Unreachable));
+        let mechanism = "sasl_plaintext://b:9092/bootstrap: SASL PLAIN mechanism handshake failed: Broker: Unsupported SASL \
+                         mechanism: broker's supported mechanisms: SCRAM-SHA-512";
+        assert_eq!(kind(mechanism), Some(Kind::Unauthenticated));
+        assert_eq!(
+            kind("SASL Handshake not supported by broker (required by mechanism PLAIN)"),
+            Some(Kind::Unreachable)
+        );
+    }
 }

@@ -22,12 +22,13 @@ pub enum Failure {
         /// What librdkafka said.
         reason: String,
     },
-    /// The group has no committed offset for these partitions, and `KAFKA_AUTO_OFFSET_RESET=error` asks to end then.
-    #[error("no offset to start from for partition {} of topic {topic}: {reason}", list(.partitions))]
+    /// The group has no committed offset, or one that the broker no longer has, and `KAFKA_AUTO_OFFSET_RESET=error` asks to end
+    /// then.
+    #[error("no offset to start from{} in topic {topic}: {reason}", list(.partitions))]
     NoOffset {
         /// Topic.
         topic: String,
-        /// Partitions.
+        /// Partitions without a committed offset, where there are any.
         partitions: Vec<i32>,
         /// What librdkafka said.
         reason: String,
@@ -70,6 +71,10 @@ impl Failure {
     }
 }
 
+/// What goes between `from` and `in topic`.
 fn list(partitions: &[i32]) -> String {
-    partitions.iter().map(i32::to_string).collect::<Vec<_>>().join(", ")
+    if partitions.is_empty() {
+        return String::new();
+    }
+    format!(" for partition {}", partitions.iter().map(i32::to_string).collect::<Vec<_>>().join(", "))
 }

@@ -49,7 +49,7 @@ impl Health {
         self.stall_limit
     }
 
-    /// The loop goes round. To be called at least once a second while it is not held up.
+    /// The loop goes round. To be called every two seconds at the latest while it is not held up.
     pub fn tick(&self) {
         let ticked = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.ticked_ms.store(ticked, Ordering::Relaxed);

@@ -54,7 +54,8 @@ impl Ending {
             None if !not_committed.is_empty() => (1, format!("{} offsets not committed", not_committed.len())),
             None => (0, "done".to_owned()),
         };
-        Stopped { exit_code, reason, count, not_committed }
+        let not_delivered = Some(not_delivered).filter(|count| *count > 0);
+        Stopped { exit_code, reason, count: Some(count), not_delivered, not_committed }
     }
 }
 
@@ -153,7 +154,7 @@ async fn watch(
 }
 
 fn failed(reason: &str) -> Stopped {
-    Stopped { exit_code: 1, reason: reason.to_owned(), count: 0, not_committed: Vec::new() }
+    Stopped { exit_code: 1, reason: reason.to_owned(), count: None, not_delivered: None, not_committed: Vec::new() }
 }
 
 fn told(ending: Result<Ending, oneshot::error::RecvError>) -> Stopped {

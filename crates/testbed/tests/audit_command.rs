@@ -104,7 +104,12 @@ fn order_and_prefixes_do_not_matter_and_lines_of_others_are_skipped() {
     lines.extend(one.lines().map(|line| format!("[pod/consumer-7d4-x/consumer] {line}")));
     lines.extend(other.lines().map(str::to_owned));
     lines.push("kafka-1  | [2026-11-22 10:00:00,000] INFO [Broker id=1] Transition {} (kafka.server)".into());
-    lines.push(one.lines().last().unwrap()[..60].to_owned());
+    let damaged = one.lines().last().unwrap()[..60].to_owned();
+    lines.push(damaged);
+    assert_eq!(audit(&[], &lines.join("\n")).0, Some(3), "nobody was killed, and yet a line is cut");
+    let killed = other.lines().find(|line| is(line, "service starting")).unwrap();
+    let instance = serde_json::from_str::<Value>(killed).unwrap()["instance"].as_str().unwrap().to_owned();
+    lines.push(killed.replace(&instance, "0a1b2c3d"));
     lines.reverse();
     let (code, text) = audit(&["-"], &lines.join("\n"));
     assert_eq!(code, Some(0), "{text}");

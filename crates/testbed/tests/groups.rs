@@ -127,7 +127,7 @@ fn without_an_offset_and_with_error_the_service_ends_and_names_the_partition() {
     assert_eq!(replica.wait().code(), Some(1));
     let stopped = &replica.with_message("service stopped")[0];
     let reason = stopped["reason"].as_str().unwrap();
-    assert!(reason.contains("partition 0, 1 of topic"), "{reason}");
+    assert!(reason.contains("partition 0, 1 in topic"), "{reason}");
 }
 
 /// How many partitions each owner has, most first; `None` unless each partition has exactly one.
