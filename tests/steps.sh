@@ -29,6 +29,7 @@ judge() { audit "$@" || fail "the audit"; }
 # logs may still be written to.
 judge_without_a_line() {
   local copy longest line
+  # shellcheck disable=SC2154 # Theirs.
   copy=$(mktemp -d -p "$work")
   cp "${@:2}" "$copy"
   longest=$(grep -cH '"message received"' "$copy"/*.log | sort -t: -k2n | tail -n 1 | cut -d: -f1)

@@ -163,8 +163,8 @@ impl Account {
 
     /// Acknowledged messages that the group did not receive, though it received their offset: with another message at it.
     ///
-    /// Which of a run's messages stands at which offset is not kept. But of a partition, no more can be not received by
-    /// their numbers than by their offsets: the rest is displaced, and those with low numbers are taken for it.
+    /// Which message stands at which offset is not kept. But as long as no offset stands for two, as many messages of a partition
+    /// are not received by their numbers as by their offsets. What is more is displaced; the lowest numbers are taken for it.
     fn displaced<'a>(&'a self, group: &Group) -> Vec<(RunId, &'a Place, i64, i64)> {
         let empty = RangeInclusiveSet::new();
         let mut displaced = Vec::new();

@@ -188,7 +188,7 @@ mod tests {
         let settings = ConsumerSettings::from_environment(&Environment::from_pairs(variables)).unwrap();
         let access = Arc::new(Access::new(&settings.connection, settings.properties));
         let journal = journal::Journal::new(journal::Format::Json, "c", "0a1b2c3d", Box::new(io::sink()));
-        let metrics = Arc::new(ConsumerMetrics::new(&Metrics::new(&[], &[])));
+        let metrics = Arc::new(ConsumerMetrics::new(&Metrics::new(&[], &service::Identity::default())));
         let books = Books::new(Arc::new(journal), Arc::clone(&metrics), "t", "g", LogMessages::Each);
         let group = Group::new(Arc::clone(&access), metrics, books, Positions::new("t"));
         let consumer: BaseConsumer<Group> = access.properties().client_config().create_with_context(group).unwrap();

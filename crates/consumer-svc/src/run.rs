@@ -71,7 +71,7 @@ pub(crate) fn run(
     let replica =
         Replica { consumer, access, health, traces, topic: topic.to_owned(), is_classic, is_static, max_messages };
     let mut failure = replica.until_stopped(shutdown).err();
-    replica.health.stop();
+    shutdown.request();
     if let Err(error) = replica.consumer.context().account(&replica.consumer, Books::close_summary) {
         failure.get_or_insert(Failure::Journal(error));
     }

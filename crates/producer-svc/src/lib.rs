@@ -17,38 +17,23 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::Parser as _;
 use journal::Starting;
 use kafka_config::ProducerSettings;
 use message::RunId;
-use service::{Begun, Health, Metrics, Traces, begin, supervise};
+use service::{Begun, Health, Metrics, Traces, begin, command, supervise};
 
 use crate::metrics::ProducerMetrics;
 
 /// The loop stands still when nobody takes its log lines, or when it is broken.
 const STALL_LIMIT: Duration = Duration::from_secs(60);
 
-/// Sends a numbered, timestamped message each second to a Kafka topic.
-#[derive(clap::Parser, Debug)]
-#[command(name = "producer-svc", version, after_long_help = kafka_config::help(kafka_config::AppliesTo::Producer))]
-struct Arguments {
-    #[command(subcommand)]
-    question: Option<Question>,
-}
-
-#[derive(clap::Subcommand, Debug)]
-enum Question {
-    /// Ask the service that runs with this environment whether it is ready: 0 if it is, 1 if not.
-    Healthcheck,
-}
+const NAME: &str = "producer-svc";
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The whole program: settings come from the environment, `--help` lists them.
 pub fn main() -> ExitCode {
-    match Arguments::try_parse() {
-        Ok(Arguments { question: None }) => start(std::future::pending()),
-        Ok(Arguments { question: Some(Question::Healthcheck) }) => service::healthcheck(),
-        Err(error) => service::explain(&error),
-    }
+    let settings = kafka_config::help(kafka_config::AppliesTo::Producer);
+    command(NAME, VERSION, env!("CARGO_PKG_DESCRIPTION"), settings, || start(std::future::pending()))
 }
 
 /// Runs the service with the settings of this process' environment until it is done, gets a signal, or `stop` ends.
@@ -56,8 +41,8 @@ pub fn start(stop: impl Future<Output = ()>) -> ExitCode {
     let run = RunId::new();
     let begun = begin(ProducerSettings::from_environment, |settings: &ProducerSettings| {
         let starting = Starting {
-            service: "producer-svc".to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
+            service: NAME.to_owned(),
+            version: VERSION.to_owned(),
             topic: settings.connection.topic.clone(),
             run: Some(run),
             group_id: None,
@@ -70,30 +55,16 @@ pub fn start(stop: impl Future<Output = ()>) -> ExitCode {
         };
         (&settings.connection, &settings.runtime, starting)
     });
-    let Begun { settings, journal, instance } = match begun {
+    let Begun { settings, journal, identity } = match begun {
         Ok(begun) => begun,
         Err(exit_code) => return exit_code,
     };
     let health = Health::new(STALL_LIMIT);
-    let metrics = Metrics::new(
-        &[("topic", &settings.connection.topic)],
-        &[
-            ("service", "producer-svc"),
-            ("version", env!("CARGO_PKG_VERSION")),
-            ("client_id", &settings.connection.client_id),
-            ("service_instance_id", &instance),
-        ],
-    );
+    let metrics = Metrics::new(&[("topic", &settings.connection.topic)], &identity);
     let of_books = ProducerMetrics::new(&metrics);
     let (runtime, of_loop, its_health) = (settings.runtime.clone(), Arc::clone(&journal), Arc::clone(&health));
     supervise(&journal, &runtime, &health, metrics, stop, move |shutdown| {
-        let about = [
-            ("service.name", "producer-svc"),
-            ("service.version", env!("CARGO_PKG_VERSION")),
-            ("service.instance.id", &instance),
-        ];
-        let of_spans = [("messaging.client.id", settings.connection.client_id.as_str())];
-        match Traces::start(settings.runtime.traces.as_ref(), &about, &of_spans) {
+        match Traces::start(settings.runtime.traces.as_ref(), &identity, &[]) {
             Ok(traces) => run::run(settings, run, traces, &of_loop, of_books, &its_health, shutdown),
             Err(failure) => failure.into(),
         }

@@ -63,7 +63,7 @@ pub(crate) fn run(
     let topic = connection.topic;
     let mut sender = Sender { producer, access, health, topic, run, rate, max_messages, partitions: None };
     let mut failure = sender.until_stopped(shutdown).err();
-    sender.health.stop();
+    shutdown.request();
     sender.finish(shutdown);
 
     let mut books = sender.producer.context().books();

@@ -21,7 +21,7 @@ const ANSWER_MAX_BYTES: usize = 4096;
 /// Asks the service with this process' `HTTP_ADDR` for `/readyz`, and prints its answer: 0 when it is ready, 1 when it is
 /// not or does not answer, 64 without an address.
 #[must_use]
-pub fn healthcheck() -> ExitCode {
+pub(crate) fn healthcheck() -> ExitCode {
     let address = match kafka_config::http_addr(&Environment::of_process()) {
         Ok(address) => reachable(address),
         Err(problems) => {

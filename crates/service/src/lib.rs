@@ -1,6 +1,7 @@
 //! What both services do alike: logging, signals and deadlines, health, metrics, traces, reaching the broker, and how they end.
 
 mod access;
+mod command;
 mod detail;
 mod failure;
 mod health;
@@ -20,14 +21,14 @@ mod traces;
 mod traces;
 
 pub use access::Access;
+pub use command::command;
 pub use detail::{Detail, SUMMARY_RANGES_MAX};
 pub use failure::Failure;
 pub use health::Health;
-pub use healthcheck::healthcheck;
 pub use latency::Latencies;
 pub use metrics::{LastTime, Metrics};
 pub use shutdown::{Shutdown, release};
-pub use start::{Begun, begin, explain};
+pub use start::{Begun, Identity, begin};
 pub use supervise::{Ending, supervise};
 pub use throttle::Throttle;
 pub use traces::{Processing, Traces};

@@ -9,6 +9,8 @@ use prometheus::{
     Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
+use crate::start::Identity;
+
 /// From a broker on the same machine to a minute.
 const LATENCY_BUCKETS_SECONDS: [f64; 15] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
@@ -30,20 +32,22 @@ impl fmt::Debug for Metrics {
 
 const CONSTANT: &str = "names and labels of metrics are valid constants";
 
-fn owned(labels: &[(&str, &str)]) -> HashMap<String, String> {
-    labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+fn owned(labels: &[(&str, impl AsRef<str>)]) -> HashMap<String, String> {
+    labels.iter().map(|(name, value)| ((*name).to_owned(), value.as_ref().to_owned())).collect()
 }
 
 impl Metrics {
-    /// Those of every service. The labels in `common` are on every series; those in `about` only where the service itself
-    /// is described.
+    /// Those of every service. The labels in `common` are on every series, those that say who it is only on one.
     #[must_use]
-    pub fn new(common: &[(&str, &str)], about: &[(&str, &str)]) -> Self {
+    pub fn new(common: &[(&str, &str)], identity: &Identity) -> Self {
+        let Identity { service, version, instance, client_id } = identity;
+        let about =
+            [("service", service), ("version", version), ("client_id", client_id), ("service_instance_id", instance)];
         let registry = Registry::new_custom(None, Some(owned(common))).expect(CONSTANT);
         #[cfg(target_os = "linux")]
         registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self())).expect(CONSTANT);
         let mut metrics = Self { registry, ready: None };
-        let info = Opts::new("kafka_client_info", "Which service this is; always 1.").const_labels(owned(about));
+        let info = Opts::new("kafka_client_info", "Which service this is; always 1.").const_labels(owned(&about));
         metrics.add(IntGauge::with_opts(info)).set(1);
         metrics.ready = Some(metrics.gauge("kafka_client_ready", "1 if /readyz says yes, 0 if not."));
         metrics

@@ -8,6 +8,7 @@ use tracing::warn;
 
 use crate::failure::Failure;
 use crate::shutdown::Shutdown;
+use crate::start::Identity;
 
 /// There are none.
 #[derive(Debug)]
@@ -22,11 +23,7 @@ impl Traces {
     ///
     /// # Errors
     /// None.
-    pub fn start(
-        settings: Option<&TracesSettings>,
-        _: &[(&'static str, &str)],
-        _: &[(&'static str, &str)],
-    ) -> Result<Self, Failure> {
+    pub fn start(settings: Option<&TracesSettings>, _: &Identity, _: &[(&'static str, &str)]) -> Result<Self, Failure> {
         if settings.is_some() {
             let next_step = "build with `--features otel`, or take OTEL_EXPORTER_OTLP_ENDPOINT away";
             warn!(next_step, "this binary was built without traces");

@@ -3,23 +3,32 @@
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use tokio::sync::Notify;
+
 /// Shared by whoever hears of the request and the loop that obeys it.
 #[derive(Debug)]
 pub struct Shutdown {
     timeout: Duration,
     since: OnceLock<Instant>,
+    asked: Notify,
 }
 
 impl Shutdown {
     /// Nothing is requested yet.
     #[must_use]
     pub fn new(timeout: Duration) -> Self {
-        Self { timeout, since: OnceLock::new() }
+        Self { timeout, since: OnceLock::new(), asked: Notify::new() }
     }
 
-    /// Asks to stop; the time runs from the first call.
+    /// Asks to stop; the time runs from the first call. A loop that ends by itself asks, too.
     pub fn request(&self) {
         self.since.get_or_init(Instant::now);
+        self.asked.notify_one();
+    }
+
+    /// Waits until somebody asks to stop. For one who waits.
+    pub(crate) async fn requested(&self) {
+        self.asked.notified().await;
     }
 
     /// Whether to stop.
@@ -28,10 +37,10 @@ impl Shutdown {
         self.since.get().is_some()
     }
 
-    /// How long the stop may still take. A loop that ends by itself asks to stop with this: its time runs from here.
+    /// How long the stop may still take; all of it until it is requested.
     #[must_use]
     pub fn time_left(&self) -> Duration {
-        self.timeout.saturating_sub(self.since.get_or_init(Instant::now).elapsed())
+        self.timeout.saturating_sub(self.since.get().map_or(Duration::ZERO, Instant::elapsed))
     }
 }
 

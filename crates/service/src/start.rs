@@ -19,8 +19,21 @@ pub struct Begun<S> {
     pub settings: S,
     /// Where lines go.
     pub journal: Arc<Journal>,
-    /// The name of this process in its lines.
+    /// Who it is.
+    pub identity: Identity,
+}
+
+/// Who a process is, in what it shows of itself.
+#[derive(Debug, Clone, Default)]
+pub struct Identity {
+    /// The service's name.
+    pub service: String,
+    /// Its version.
+    pub version: String,
+    /// The name of this process: 8 hex digits.
     pub instance: String,
+    /// Its name for the broker.
+    pub client_id: String,
 }
 
 /// Reads the settings, opens the log and writes the line `service starting`.
@@ -54,8 +67,14 @@ pub fn begin<S>(
         LogFormat::Json => Format::Json,
     };
     // `stdout()` buffers a line; the journal hands it whole lines and flushes.
-    let instance = &uuid::Uuid::new_v4().simple().to_string()[..8];
-    let journal = Arc::new(Journal::new(format, &connection.client_id, instance, Box::new(std::io::stdout())));
+    let identity = Identity {
+        service: starting.service.clone(),
+        version: starting.version.clone(),
+        instance: uuid::Uuid::new_v4().simple().to_string()[..8].to_owned(),
+        client_id: connection.client_id.clone(),
+    };
+    let out = Box::new(std::io::stdout());
+    let journal = Arc::new(Journal::new(format, &identity.client_id, &identity.instance, out));
     logging::install(Arc::clone(&journal), filter);
 
     if let Err(error) = journal.record(Level::Info, &Entry::Starting(starting)) {
@@ -73,7 +92,7 @@ pub fn begin<S>(
         let next_step = "use SASL_SSL, or a SCRAM mechanism";
         warn!(next_step, "password crosses the network in the clear");
     }
-    Ok(Begun { settings, journal, instance: instance.to_owned() })
+    Ok(Begun { settings, journal, identity })
 }
 
 fn about(connection: &Connection, runtime: &RuntimeSettings) -> Map<String, Value> {
@@ -88,12 +107,4 @@ fn about(connection: &Connection, runtime: &RuntimeSettings) -> Map<String, Valu
         Value::Object(settings) => settings.into_iter().filter(|(_, value)| !value.is_null()).collect(),
         _ => Map::new(),
     }
-}
-
-/// Ends a service whose arguments clap did not take: 0 after `--help` and `--version`, 64 otherwise.
-#[must_use]
-pub fn explain(error: &clap::Error) -> ExitCode {
-    // Nobody reads what can't be printed.
-    drop(error.print());
-    if error.use_stderr() { ExitCode::from(64) } else { ExitCode::SUCCESS }
 }

@@ -62,9 +62,9 @@ impl Ending {
 /// Runs `work` on a thread of its own until it ends, answers who asks for `health` and `metrics`, and writes the line
 /// `service stopped`.
 ///
-/// The first SIGTERM or SIGINT, or the end of `stop`, requests the shutdown that `work` was given. From then on it has
-/// the shutdown timeout; a second later the process says that it could not stop it, and ends. A second signal ends the
-/// process at once, with code 128 + signal.
+/// The first SIGTERM or SIGINT, or the end of `stop`, requests the shutdown that `work` was given, unless `work` did so itself
+/// because it is done. From then on it has the shutdown timeout; a second later the process says that it could not stop it, and
+/// ends. A second signal ends the process at once, with code 128 + signal.
 pub fn supervise(
     journal: &Arc<Journal>,
     runtime: &RuntimeSettings,
@@ -113,7 +113,7 @@ async fn watch(
         }
     }
     let shutdown_timeout = runtime.shutdown_timeout;
-    let mut signals = Signals { terminate, interrupt };
+    let mut signals = Signals { terminate, interrupt, heard: 0 };
     let shutdown = Arc::new(Shutdown::new(shutdown_timeout));
     let (done, mut ending) = oneshot::channel();
     let of_work = Arc::clone(&shutdown);
@@ -128,28 +128,31 @@ async fn watch(
 
     let requested = tokio::select! {
         ending = &mut ending => Err(told(ending)),
-        (name, _) = signals.next() => Ok(name),
-        () = stop => Ok("none"),
+        (name, _) = signals.next() => Ok(Some(name)),
+        () = stop => Ok(Some("none")),
+        () = shutdown.requested() => Ok(None),
     };
     let stopped = match requested {
         Err(stopped) => stopped,
         Ok(signal) => {
             health.stop();
             shutdown.request();
-            spawn_blocking(move || info!(signal, "stop requested"));
+            if let Some(signal) = signal {
+                spawn_blocking(move || info!(signal, "stop requested"));
+            }
             let whole = shutdown_timeout + GRACE;
             tokio::select! {
                 ending = &mut ending => told(ending),
                 () = tokio::time::sleep(whole) => {
                     failed(&format!("the client did not stop within {} ms", whole.as_millis()))
                 }
-                (_, number) = signals.next() => exit_now(128 + number),
+                number = signals.second() => exit_now(128 + number),
             }
         }
     };
     tokio::select! {
         exit_code = last_line(journal, stopped) => exit_code,
-        (_, number) = signals.next(), if shutdown.is_requested() => exit_now(128 + number),
+        number = signals.second() => exit_now(128 + number),
     }
 }
 
@@ -185,13 +188,26 @@ async fn last_line(journal: Arc<Journal>, stopped: Stopped) -> u8 {
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    heard: u32,
 }
 
 impl Signals {
     async fn next(&mut self) -> (&'static str, i32) {
-        tokio::select! {
+        let signal = tokio::select! {
             _ = self.terminate.recv() => ("SIGTERM", SignalKind::terminate().as_raw_value()),
             _ = self.interrupt.recv() => ("SIGINT", SignalKind::interrupt().as_raw_value()),
+        };
+        self.heard += 1;
+        signal
+    }
+
+    /// The second signal of all, or a later one.
+    async fn second(&mut self) -> i32 {
+        loop {
+            let (_, number) = self.next().await;
+            if self.heard > 1 {
+                return number;
+            }
         }
     }
 }

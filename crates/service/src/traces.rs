@@ -31,6 +31,7 @@ use tracing::warn;
 
 use crate::failure::Failure;
 use crate::shutdown::Shutdown;
+use crate::start::Identity;
 use crate::throttle::Throttle;
 
 /// A longer key is somebody else's, and may be anything.
@@ -59,14 +60,14 @@ pub struct Processing {
 }
 
 impl Traces {
-    /// Starts to send traces, if the settings ask for it. `about` describes the service, as attributes of a resource;
-    /// `common` are attributes of every span.
+    /// Starts to send traces, if the settings ask for it. `common` are attributes of every span, beside those that are always
+    /// there.
     ///
     /// # Errors
     /// The collector's address is none.
     pub fn start(
         settings: Option<&TracesSettings>,
-        about: &[(&'static str, &str)],
+        identity: &Identity,
         common: &[(&'static str, &str)],
     ) -> Result<Self, Failure> {
         let Some(settings) = settings else { return Ok(Self(None)) };
@@ -82,10 +83,11 @@ impl Traces {
             // Decided for each message before it has a span.
             .with_sampler(Sampler::AlwaysOn)
             .with_id_generator(ids.clone())
-            .with_resource(resource(about))
+            .with_resource(resource(identity))
             .build();
         let mut common: Vec<KeyValue> = common.iter().map(pair).collect();
         common.push(KeyValue::new("messaging.system", "kafka"));
+        common.push(KeyValue::new("messaging.client.id", identity.client_id.clone()));
         let sampler = Sampler::TraceIdRatioBased(settings.ratio);
         Ok(Self(Some(On { tracer: provider.tracer("kafka-pair"), provider, ids, sampler, common })))
     }
@@ -185,8 +187,11 @@ fn pair((name, value): &(&'static str, &str)) -> KeyValue {
     KeyValue::new(*name, (*value).to_owned())
 }
 
-/// What the environment says of the service (`OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`), and `about` for the rest.
-fn resource(about: &[(&'static str, &str)]) -> Resource {
+/// What the environment says of the service (`OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`), and what we know for the rest.
+fn resource(identity: &Identity) -> Resource {
+    let Identity { service, version, instance, .. } = identity;
+    let about: [(&'static str, &str); 3] =
+        [("service.name", service), ("service.version", version), ("service.instance.id", instance)];
     let given = Resource::builder().build();
     // What the SDK puts there when nobody named the service.
     let is_free =
