@@ -112,7 +112,7 @@ impl Run {
 /// What a range of messages is, compared with those that are known.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
-    /// Known, at the same offset: how many, and their offsets.
+    /// Known, at the same offset: their offsets.
     pub(crate) again: Vec<(i64, i64)>,
     /// Known, at another offset: their pseq. The same message twice brings the same offset.
     pub(crate) twice: Vec<(i64, i64)>,
@@ -148,7 +148,7 @@ pub(crate) fn count_of(ranges: &[(i64, i64)]) -> u64 {
     ranges.iter().map(|(first, last)| first.abs_diff(*last) + 1).sum()
 }
 
-/// The parts of `wanted` that are not in `set`.
+/// The parts of `first..=last` that are not in `set`.
 pub(crate) fn gaps(set: &RangeInclusiveSet<i64>, first: i64, last: i64) -> Vec<(i64, i64)> {
     set.gaps(&(first..=last)).map(|gap| (*gap.start(), *gap.end())).collect()
 }

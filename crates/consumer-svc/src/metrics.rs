@@ -91,16 +91,17 @@ impl ConsumerMetrics {
         for partition in partitions.filter(|partition| owned.contains(&partition.partition)) {
             // -1 is unknown. Before anything was processed, only the committed offset can be compared with the end.
             let known = [partition.consumer_lag_stored, partition.consumer_lag];
-            if let Some(lag) = known.into_iter().find(|lag| *lag >= 0) {
+            let lag = known.into_iter().find(|lag| *lag >= 0);
+            if let Some(lag) = lag {
                 self.lag.with_label_values(&[&partition.partition.to_string()]).set(lag);
-                if has_leader(statistics, partition.leader) {
-                    let end = if partition.ls_offset >= 0 { partition.ls_offset } else { partition.hi_offset };
-                    waiting += match partition.next_offset {
-                        next if next >= 0 => (end - next).max(0) + partition.fetchq_cnt,
-                        // It does not even know yet where to begin.
-                        _ => lag,
-                    };
-                }
+            }
+            if has_leader(statistics, partition.leader) {
+                let end = if partition.ls_offset >= 0 { partition.ls_offset } else { partition.hi_offset };
+                waiting += match partition.next_offset {
+                    next if next >= 0 => (end - next).max(0) + partition.fetchq_cnt,
+                    // It does not even know yet where to begin.
+                    _ => lag.unwrap_or(0),
+                };
             }
         }
         waiting
