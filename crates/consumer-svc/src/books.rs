@@ -1,23 +1,21 @@
-//! What was received, and the lines that account for it.
+//! The books of one replica: the messages it received, and the lines that account for them.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use journal::{BadMessage, Entry, Journal, Level, Range, Ranges, Received, ReceivedSummary};
-use kafka_config::LogMessages;
+use journal::{BadMessage, Detail, Entry, Journal, Level, Range, Received, ReceivedSummary, Summary, SummaryBuilder};
 use message::{Bad, Key, KeyReader, Payload, excerpt};
 use rdkafka::Timestamp;
 use rdkafka::message::Message;
-use service::{Detail, Latencies, SUMMARY_RANGES_MAX};
 
 use crate::metrics::ConsumerMetrics;
 
-/// So many bad messages of a window are shown when a summary counts them.
+/// Up to this many bad messages of a summary are also shown in a line each.
 const BAD_SAMPLES: u64 = 10;
 
-/// Where a partition goes on: what was just accounted for ends below.
+/// A partition, and the offset after the last message that was accounted for.
 pub(crate) type Next = (i32, i64);
 
 /// The books of one replica.
@@ -29,12 +27,10 @@ pub(crate) struct Books {
     topic: String,
     group_id: String,
     count: u64,
-    detail: Detail,
-    /// Received and not yet in a line.
-    ranges: Ranges,
-    in_summary: u64,
+    /// Received messages that no line accounts for yet.
+    summary: SummaryBuilder,
+    /// Bad ones among them, by kind.
     bad: BTreeMap<String, u64>,
-    latencies: Latencies,
 }
 
 impl Books {
@@ -43,7 +39,7 @@ impl Books {
         metrics: Arc<ConsumerMetrics>,
         topic: &str,
         group_id: &str,
-        mode: LogMessages,
+        detail: Detail,
     ) -> Self {
         Self {
             keys: KeyReader::default(),
@@ -52,23 +48,20 @@ impl Books {
             topic: topic.to_owned(),
             group_id: group_id.to_owned(),
             count: 0,
-            detail: Detail::new(mode, Instant::now()),
-            ranges: Ranges::default(),
-            in_summary: 0,
+            summary: SummaryBuilder::new(detail, None, Instant::now()),
             bad: BTreeMap::new(),
-            latencies: Latencies::default(),
         }
     }
 
-    /// Messages processed so far: those that a written line accounts for.
+    /// Messages processed so far, which are those that a written line accounts for.
     pub(crate) fn count(&self) -> u64 {
         self.count
     }
 
-    /// Enters a message; gives what is accounted for now, which is nothing while a summary is still to be written.
+    /// Enters a message. Returns the offsets up to which messages are accounted for by now; none if the message waits for a summary.
     ///
     /// # Errors
-    /// The line could not be written: nothing is accounted for.
+    /// The line could not be written, so nothing more is accounted for.
     pub(crate) fn enter(&mut self, message: &impl Message) -> io::Result<Vec<Next>> {
         let key = message.key().and_then(|key| self.keys.read(key));
         let payload = Payload::decode(message.payload());
@@ -78,11 +71,11 @@ impl Books {
             self.metrics.latency.observe(latency.as_secs_f64());
         }
         if let Err(kind) = payload {
-            self.metrics.bad(kind);
+            self.metrics.count_bad(kind);
         }
-        if self.detail.wants_line() {
-            // Lines before this one must account for everything before this message.
-            let mut next = self.close_summary()?;
+        if self.summary.wants_line() {
+            // Everything received before this message must be accounted for before its line is written.
+            let mut next = self.write_pending_summary()?;
             let (level, entry) = match payload {
                 Ok(payload) => (Level::Info, self.received(message, key, &payload, latency)),
                 Err(kind) => (Level::Warn, self.bad_message(message, key, kind, false)),
@@ -95,47 +88,43 @@ impl Books {
             return Ok(next);
         }
         if let Err(kind) = payload {
-            let bad = self.bad.values().sum::<u64>();
+            let bad_so_far = self.bad.values().sum::<u64>();
             *self.bad.entry(kind.name().to_owned()).or_default() += 1;
-            if bad < BAD_SAMPLES {
+            if bad_so_far < BAD_SAMPLES {
                 self.journal.record(Level::Warn, &self.bad_message(message, key, kind, true))?;
             }
         }
-        if let Some(latency) = latency {
-            self.latencies.push(latency);
-        }
-        self.in_summary += 1;
-        self.ranges.push(Range::one(message.partition(), message.offset(), key.map(|key| (key.run, key.pseq))));
-        if self.ranges.len() >= SUMMARY_RANGES_MAX { self.close_summary() } else { Ok(Vec::new()) }
+        let range = Range::one(message.partition(), message.offset(), key.map(|key| (key.run, key.pseq)));
+        self.summary.push(range, latency);
+        if self.summary.is_full() { self.write_pending_summary() } else { Ok(Vec::new()) }
     }
 
-    /// Writes the summary if its second is over.
+    /// Writes the summary if its second is over. Returns the same as [`enter`](Self::enter).
     pub(crate) fn tick(&mut self, now: Instant) -> io::Result<Vec<Next>> {
-        match self.detail.end_window(now) {
-            Some(length) => self.write_summary(length),
+        match self.summary.end_window(now) {
+            Some(window) => self.write_summary(window),
             None => Ok(Vec::new()),
         }
     }
 
-    /// Writes the summary now, if there is anything in it.
-    pub(crate) fn close_summary(&mut self) -> io::Result<Vec<Next>> {
-        self.write_summary(self.detail.elapsed(Instant::now()))
+    /// Writes the summary now, unless it is empty. Returns the same as [`enter`](Self::enter).
+    pub(crate) fn write_pending_summary(&mut self) -> io::Result<Vec<Next>> {
+        self.write_summary(self.summary.elapsed(Instant::now()))
     }
 
-    fn write_summary(&mut self, length: Duration) -> io::Result<Vec<Next>> {
-        if self.ranges.is_empty() {
+    fn write_summary(&mut self, window: Duration) -> io::Result<Vec<Next>> {
+        let next = self.summary.next_offsets().collect();
+        let Some(Summary { count, rate_per_sec, latency_ms, ranges }) = self.summary.take(window) else {
             return Ok(Vec::new());
-        }
-        let next = self.ranges.next_offsets().collect();
-        let count = std::mem::take(&mut self.in_summary);
+        };
         let summary = ReceivedSummary {
             count,
-            rate_per_sec: (count as f64 / length.as_secs_f64().max(0.001)).round(),
-            latency_ms: self.latencies.take(),
+            rate_per_sec,
+            latency_ms,
             bad: std::mem::take(&mut self.bad),
             topic: self.topic.clone(),
             group_id: self.group_id.clone(),
-            ranges: self.ranges.take(),
+            ranges,
         };
         self.journal.record(Level::Info, &Entry::ReceivedSummary(summary))?;
         self.count += count;
@@ -156,7 +145,7 @@ impl Books {
             topic: self.topic.clone(),
             partition: message.partition(),
             offset: message.offset(),
-            // The record's time has whole milliseconds.
+            // The timestamp of a record has millisecond precision.
             latency_ms: latency.map(|latency| latency.as_millis() as f64),
             group_id: self.group_id.clone(),
             run: key.map(|key| key.run),
@@ -180,8 +169,8 @@ impl Books {
     }
 }
 
-/// Since the record was created; zero when the producer's clock is ahead of ours. The broker's own time stamp says
-/// nothing about that.
+/// Time since the record was created; zero if the producer's clock is ahead of ours. `None` if the broker replaced the creation time
+/// by its own.
 fn latency(created: Timestamp) -> Option<Duration> {
     match created {
         Timestamp::CreateTime(millis) => {
@@ -206,50 +195,49 @@ mod tests {
 
     const GOOD: &str = r#"{"num": 1, "ts": "x"}"#;
 
-    fn books(mode: LogMessages, path: &str) -> Books {
+    fn books(detail: Detail, path: &str) -> Books {
         let out = std::fs::OpenOptions::new().write(true).open(path).unwrap();
         let journal = Journal::new(journal::Format::Json, "c", "0a1b2c3d", Box::new(out));
         let metrics = ConsumerMetrics::new(&service::Metrics::new(&[], &service::Identity::default()));
-        Books::new(Arc::new(journal), Arc::new(metrics), "t", "g", mode)
+        Books::new(Arc::new(journal), Arc::new(metrics), "t", "g", detail)
     }
 
     #[test]
-    fn a_line_accounts_for_its_message_at_once_and_a_summary_when_it_is_written() {
-        let mut each = books(LogMessages::Each, "/dev/null");
+    fn a_line_accounts_for_its_message_at_once_and_a_summary_only_when_it_is_written() {
+        let mut each = books(Detail::Each, "/dev/null");
         assert_eq!(each.enter(&message(3, 7, GOOD)).unwrap(), [(3, 8)]);
         assert_eq!(each.enter(&message(3, 8, "rubbish")).unwrap(), [(3, 9)]);
-        let mut summary = books(LogMessages::Summary, "/dev/null");
+        let mut summary = books(Detail::Summary, "/dev/null");
         for offset in 0..10 {
             assert_eq!(summary.enter(&message(offset as i32 % 2, offset, GOOD)).unwrap(), []);
         }
-        assert_eq!(summary.close_summary().unwrap(), [(0, 9), (1, 10)]);
-        assert_eq!(summary.close_summary().unwrap(), []);
+        assert_eq!(summary.write_pending_summary().unwrap(), [(0, 9), (1, 10)]);
+        assert_eq!(summary.write_pending_summary().unwrap(), []);
     }
 
     #[test]
-    fn a_line_after_a_summary_comes_after_what_the_summary_holds() {
-        let mut books = books(LogMessages::Summary, "/dev/null");
-        books.enter(&message(0, 0, GOOD)).unwrap();
-        books.enter(&message(1, 0, GOOD)).unwrap();
-        books.detail = Detail::new(LogMessages::Each, Instant::now());
+    fn a_pending_summary_is_written_before_the_line_of_a_later_message() {
+        let mut books = books(Detail::Each, "/dev/null");
+        books.summary.push(Range::one(0, 0, None), None);
+        books.summary.push(Range::one(1, 0, None), None);
         assert_eq!(books.enter(&message(0, 1, GOOD)).unwrap(), [(1, 1), (0, 2)]);
     }
 
     #[test]
-    fn what_could_not_be_written_is_not_accounted_for() {
-        let mut each = books(LogMessages::Each, "/dev/full");
+    fn a_message_whose_line_could_not_be_written_is_not_accounted_for() {
+        let mut each = books(Detail::Each, "/dev/full");
         assert!(each.enter(&message(0, 0, GOOD)).is_err());
         assert_eq!(each.count(), 0);
-        let mut summary = books(LogMessages::Summary, "/dev/full");
+        let mut summary = books(Detail::Summary, "/dev/full");
         assert_eq!(summary.enter(&message(0, 0, GOOD)).unwrap(), []);
-        assert!(summary.close_summary().is_err());
+        assert!(summary.write_pending_summary().is_err());
     }
 
     #[test]
-    fn a_summary_does_not_grow_without_bound() {
-        let mut books = books(LogMessages::Summary, "/dev/null");
-        // Every other offset: nothing can be joined.
-        let written = (0..2 * SUMMARY_RANGES_MAX as i64)
+    fn the_size_of_a_summary_is_bounded() {
+        let mut books = books(Detail::Summary, "/dev/null");
+        // Only every other offset, so that no two messages can share a range.
+        let written = (0..2 * journal::SUMMARY_RANGES_MAX as i64)
             .filter(|i| !books.enter(&message(0, i * 2, GOOD)).unwrap().is_empty())
             .count();
         assert_eq!(written, 2);

@@ -1,4 +1,4 @@
-//! librdkafka's reports to this replica: assignments, commits, errors, log lines.
+//! librdkafka's callbacks of the consumer: rebalances, commit results, errors, statistics and log lines.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,20 +16,20 @@ use crate::membership::{Membership, generation};
 use crate::metrics::ConsumerMetrics;
 use crate::positions::Positions;
 
-/// What the loop and the callbacks share. The callbacks run while the loop polls, on the loop's thread.
+/// The state shared by the loop and the callbacks. The callbacks run while the loop polls, on the loop's thread.
 pub(crate) struct State {
     pub(crate) books: Books,
     pub(crate) positions: Positions,
     pub(crate) membership: Membership,
-    /// Messages that owned partitions hold for this replica, as it last heard, of partitions whose broker it can reach.
+    /// Messages waiting in the owned partitions whose leader is reachable, according to the last statistics.
     pub(crate) waiting: i64,
-    /// The first line that a callback could not write.
+    /// The first error of writing a line in a callback.
     pub(crate) write_error: Option<io::Error>,
-    /// What librdkafka said when it had no offset to start from.
+    /// librdkafka's message when it had no offset to start from.
     pub(crate) no_offset: Option<String>,
 }
 
-/// This replica's membership in the group.
+/// The callbacks.
 pub(crate) struct Group {
     access: Arc<Access>,
     metrics: Arc<ConsumerMetrics>,
@@ -49,18 +49,18 @@ impl Group {
         Self { access, metrics, state: Mutex::new(state) }
     }
 
-    /// A message has come since this was last said.
+    /// Records in the metrics that a message arrived.
     pub(crate) fn note_message(&self) {
-        self.metrics.last_message.is_now();
+        self.metrics.last_message.set_to_now();
     }
 
-    /// Everything that was stored of owned partitions is committed.
+    /// Records that the stored offsets of all owned partitions were committed.
     pub(crate) fn committed_all(&self) {
-        self.state().positions.committed_all();
+        self.state().positions.record_all_committed();
         self.metrics.commits_ok.inc();
     }
 
-    fn show_owned(&self, owned: &[i32]) {
+    fn update_owned(&self, owned: &[i32]) {
         self.metrics.owned.set(i64::try_from(owned.len()).unwrap_or(i64::MAX));
     }
 
@@ -68,17 +68,17 @@ impl Group {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs `account`, and stores what it accounted for.
+    /// Calls `account` and stores the offsets that it accounted for.
     ///
     /// # Errors
-    /// The line, or one of a callback before, could not be written, so nothing is stored.
+    /// A line could not be written, either now or earlier in a callback. No offset is stored then.
     pub(crate) fn account(
         &self,
         consumer: &BaseConsumer<Self>,
         account: impl FnOnce(&mut Books) -> io::Result<Vec<Next>>,
     ) -> io::Result<()> {
         let mut state = self.state();
-        // Whoever stored more now would pass over what was lost with that line.
+        // Storing later offsets would commit past the messages that were not logged.
         if let Some(error) = state.write_error.take() {
             return Err(error);
         }
@@ -97,7 +97,7 @@ impl ClientContext for Group {
 
     fn stats(&self, statistics: Statistics) {
         let mut state = self.state();
-        state.waiting = self.metrics.take_lag(&state.positions.owned(), &statistics);
+        state.waiting = self.metrics.update_lag(&state.positions.owned(), &statistics);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
@@ -105,46 +105,46 @@ impl ClientContext for Group {
         if code == Some(Code::AutoOffsetReset) {
             self.state().no_offset = Some(reason.to_owned());
         }
-        self.access.complain(code, reason);
+        self.access.handle_error(code, reason);
     }
 }
 
 impl ConsumerContext for Group {
-    /// Sequence on a revocation: the summary that is being collected is written and stored here; then librdkafka
-    /// commits what is stored, and only then gives the partitions back.
+    /// On a revocation, the pending summary is written here and its offsets are stored. librdkafka then commits the stored offsets, and
+    /// only after that gives the partitions up.
     fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         match rebalance {
             Rebalance::Assign(list) => {
-                self.access.worked();
+                self.access.confirm();
                 let partitions = partitions_of(list);
                 let mut state = self.state();
-                state.membership.assigned(generation(consumer));
+                state.membership.set_assigned(generation(consumer));
                 state.positions.assign(&partitions);
                 let owned = state.positions.owned();
                 drop(state);
                 self.metrics.assigned.inc();
-                self.show_owned(&owned);
+                self.update_owned(&owned);
                 info!(?partitions, ?owned, "partitions assigned");
             }
             Rebalance::Revoke(list) => {
-                if let Err(error) = self.account(consumer, Books::close_summary) {
+                if let Err(error) = self.account(consumer, Books::write_pending_summary) {
                     self.state().write_error.get_or_insert(error);
                 }
                 let is_lost = consumer.assignment_lost();
                 let partitions = partitions_of(list);
                 let mut state = self.state();
                 if is_lost {
-                    state.membership.lost();
+                    state.membership.set_lost();
                 }
                 state.positions.revoke(&partitions);
                 let owned = state.positions.owned();
                 let not_committed = state.positions.not_committed();
                 drop(state);
                 if is_lost { &self.metrics.lost } else { &self.metrics.revoked }.inc();
-                self.metrics.forget_lag(&partitions);
-                self.show_owned(&owned);
+                self.metrics.remove_lag(&partitions);
+                self.update_owned(&owned);
                 if is_lost {
-                    // Others go on from the last commit: from here, these are repeats.
+                    // The new owners continue from the last commit, so they receive these messages again.
                     let not_committed: Vec<[i64; 2]> =
                         not_committed.iter().map(|next| [i64::from(next.partition), next.offset]).collect();
                     warn!(?partitions, ?owned, ?not_committed, "partitions lost");
@@ -157,11 +157,11 @@ impl ConsumerContext for Group {
     }
 
     fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
-        // There was nothing to commit.
+        // No offset was stored since the last commit.
         if matches!(result, Err(KafkaError::ConsumerCommit(Code::NoOffset))) {
             return;
         }
-        if self.state().positions.committed(result, offsets) {
+        if self.state().positions.record_commit(result, offsets) {
             self.metrics.commits_ok.inc();
         } else {
             self.metrics.commits_failed.inc();
@@ -177,28 +177,29 @@ fn partitions_of(list: &TopicPartitionList) -> Vec<i32> {
 
 #[cfg(test)]
 mod tests {
-    use kafka_config::{ConsumerSettings, Environment, LogMessages};
+    use journal::Detail;
+    use kafka_config::{ConsumerSettings, Environment};
     use service::Metrics;
 
     use super::*;
 
     #[test]
-    fn after_a_line_that_a_callback_could_not_write_nothing_more_is_accounted_for() {
+    fn nothing_is_accounted_for_after_a_callback_failed_to_write_a_line() {
         let variables = [("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1"), ("KAFKA_TOPIC", "t"), ("KAFKA_GROUP_ID", "g")];
         let settings = ConsumerSettings::from_environment(&Environment::from_pairs(variables)).unwrap();
         let access = Arc::new(Access::new(&settings.connection, settings.properties));
         let journal = journal::Journal::new(journal::Format::Json, "c", "0a1b2c3d", Box::new(io::sink()));
         let metrics = Arc::new(ConsumerMetrics::new(&Metrics::new(&[], &service::Identity::default())));
-        let books = Books::new(Arc::new(journal), Arc::clone(&metrics), "t", "g", LogMessages::Each);
+        let books = Books::new(Arc::new(journal), Arc::clone(&metrics), "t", "g", Detail::Each);
         let group = Group::new(Arc::clone(&access), metrics, books, Positions::new("t"));
         let consumer: BaseConsumer<Group> = access.properties().client_config().create_with_context(group).unwrap();
 
-        let mut is_asked = false;
+        let mut was_called = false;
         consumer.context().state().write_error = Some(io::Error::other("no space left"));
         let outcome = consumer.context().account(&consumer, |_| {
-            is_asked = true;
+            was_called = true;
             Ok(Vec::new())
         });
-        assert!(outcome.is_err() && !is_asked);
+        assert!(outcome.is_err() && !was_called);
     }
 }

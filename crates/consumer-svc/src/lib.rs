@@ -1,46 +1,70 @@
 //! `consumer-svc`: one replica of a consumer group that logs each message it receives.
 //!
-//! The flow is: [`start()`] reads the settings and supervises the loop; the loop (`run`) polls librdkafka; each message
-//! goes through the books, which write the line that accounts for it; only then its offset goes to the positions, which
-//! store it for librdkafka to commit. So a committed offset always stands above messages that were accounted for, and a
-//! replica that dies can only cause repeats.
+//! [`start()`] reads the settings and starts the loop (`replica`). The loop polls librdkafka and enters each message in the books
+//! (`books`), which write the line that accounts for it. Only then is the offset of the message stored (`positions`), and librdkafka
+//! commits nothing but stored offsets. A committed offset therefore never lies above a message that was not accounted for, and a
+//! replica that is killed can only cause repeats.
+//!
+//! The binary is a call of [`main()`]; the sandbox calls [`start()`] in a child process of its own.
 
 mod books;
 mod group;
+mod leaving;
 mod membership;
 mod metrics;
 mod positions;
-mod run;
+mod replica;
 
 use std::future::Future;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use journal::Starting;
-use kafka_config::ConsumerSettings;
-use service::{Begun, Health, Metrics, Traces, begin, command, supervise};
+use kafka_config::{AppliesTo, Connection, ConsumerSettings, Environment, Problems, RuntimeSettings};
+use service::{Ending, Handles, Metrics, Service, Shutdown};
 
 use crate::metrics::ConsumerMetrics;
 
-/// To ask for a broker that is away takes the loop a second and a half.
+/// A probe of an absent broker blocks the loop for a second and a half, which must not count as a stall.
 const STALL_LIMIT_MIN: Duration = Duration::from_secs(5);
 
-const NAME: &str = "consumer-svc";
-const VERSION: &str = env!("CARGO_PKG_VERSION");
-
-/// The whole program: settings come from the environment, `--help` lists them.
+/// The program: reads the settings from the environment; `--help` lists them.
 pub fn main() -> ExitCode {
-    let settings = kafka_config::help(kafka_config::AppliesTo::Consumer);
-    command(NAME, VERSION, env!("CARGO_PKG_DESCRIPTION"), settings, || start(std::future::pending()))
+    service::main(Consumer)
 }
 
-/// Runs the service with the settings of this process' environment until it is done, gets a signal, or `stop` ends.
+/// Runs the service with the settings of this process' environment until it is done, receives a signal, or `stop` completes.
 pub fn start(stop: impl Future<Output = ()>) -> ExitCode {
-    let begun = begin(ConsumerSettings::from_environment, |settings: &ConsumerSettings| {
-        let starting = Starting {
-            service: NAME.to_owned(),
-            version: VERSION.to_owned(),
+    service::start(Consumer, stop)
+}
+
+/// One replica.
+struct Consumer;
+
+impl Service for Consumer {
+    const NAME: &'static str = "consumer-svc";
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    const ABOUT: &'static str = env!("CARGO_PKG_DESCRIPTION");
+    const APPLIES_TO: AppliesTo = AppliesTo::Consumer;
+    type Settings = ConsumerSettings;
+    type Metrics = ConsumerMetrics;
+
+    fn read_settings(environment: &Environment) -> Result<ConsumerSettings, Problems> {
+        ConsumerSettings::from_environment(environment)
+    }
+
+    fn connection(settings: &ConsumerSettings) -> &Connection {
+        &settings.connection
+    }
+
+    fn runtime(settings: &ConsumerSettings) -> &RuntimeSettings {
+        &settings.runtime
+    }
+
+    fn starting(&self, settings: &ConsumerSettings) -> Starting {
+        Starting {
+            service: Self::NAME.to_owned(),
+            version: Self::VERSION.to_owned(),
             topic: settings.connection.topic.clone(),
             run: None,
             group_id: Some(settings.group_id.clone()),
@@ -51,23 +75,33 @@ pub fn start(stop: impl Future<Output = ()>) -> ExitCode {
             ]
             .into_iter()
             .collect(),
-        };
-        (&settings.connection, &settings.runtime, starting)
-    });
-    let Begun { settings, journal, identity } = match begun {
-        Ok(begun) => begun,
-        Err(exit_code) => return exit_code,
-    };
-    // Past this the group has given its partitions away.
-    let health = Health::new(settings.max_poll_interval.max(STALL_LIMIT_MIN));
-    let metrics = Metrics::new(&[("topic", &settings.connection.topic), ("group_id", &settings.group_id)], &identity);
-    let of_books = ConsumerMetrics::new(&metrics);
-    let (runtime, of_loop, its_health) = (settings.runtime.clone(), Arc::clone(&journal), Arc::clone(&health));
-    supervise(&journal, &runtime, &health, metrics, stop, move |shutdown| {
-        let of_spans = [("messaging.consumer.group.name", settings.group_id.as_str())];
-        match Traces::start(settings.runtime.traces.as_ref(), &identity, &of_spans) {
-            Ok(traces) => run::run(settings, traces, &of_loop, of_books, &its_health, shutdown),
-            Err(failure) => failure.into(),
         }
-    })
+    }
+
+    fn labels(settings: &ConsumerSettings) -> Vec<(&'static str, &str)> {
+        vec![("topic", &settings.connection.topic), ("group_id", &settings.group_id)]
+    }
+
+    fn span_attributes(settings: &ConsumerSettings) -> Vec<(&'static str, &str)> {
+        vec![("messaging.consumer.group.name", &settings.group_id)]
+    }
+
+    /// After `KAFKA_MAX_POLL_INTERVAL_MS` the group has given the replica's partitions to others.
+    fn stall_limit(settings: &ConsumerSettings) -> Duration {
+        settings.max_poll_interval.max(STALL_LIMIT_MIN)
+    }
+
+    fn register_metrics(metrics: &Metrics) -> ConsumerMetrics {
+        ConsumerMetrics::new(metrics)
+    }
+
+    fn work(
+        self,
+        settings: ConsumerSettings,
+        metrics: ConsumerMetrics,
+        handles: Handles,
+        shutdown: &Shutdown,
+    ) -> Ending {
+        replica::receive_messages(settings, metrics, handles, shutdown)
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-/// A third faster than glibc's for librdkafka's many small allocations.
+/// A third faster than glibc's allocator for librdkafka's many small allocations.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -1,4 +1,4 @@
-//! Whether the group counts this replica among its members.
+//! Tracks whether this replica is a member of the group.
 
 use rdkafka::bindings::{
     rd_kafka_consumer_group_metadata, rd_kafka_consumer_group_metadata_destroy,
@@ -6,42 +6,42 @@ use rdkafka::bindings::{
 };
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 
-/// What is known of the membership. It stays through a rebalance, and ends when the group takes the partitions without
-/// asking.
+/// What is known about the membership. It continues through a rebalance, and ends when the group takes the partitions away without a
+/// revocation.
 #[derive(Debug, Default)]
 pub(crate) struct Membership {
     is_member: bool,
-    /// As last seen of a member.
+    /// The highest generation seen while this replica was a member.
     generation: i32,
-    /// Of the membership that was lost: a new one has a higher generation.
-    lost: i32,
-    /// Of the last assignment.
-    assigned: i32,
+    /// The generation of the membership that was lost. A new membership has a higher one.
+    lost_generation: i32,
+    /// The generation of the last assignment.
+    assigned_generation: i32,
 }
 
 impl Membership {
-    /// The group has given an assignment, if only an empty one.
-    pub(crate) fn assigned(&mut self, generation: i32) {
+    /// Records that an assignment arrived. It may be empty.
+    pub(crate) fn set_assigned(&mut self, generation: i32) {
         self.is_member = true;
-        self.assigned = generation;
+        self.assigned_generation = generation;
     }
 
-    /// Whether the assignment of this generation has arrived. Only `classic` gives one to every member.
+    /// Whether the assignment of this generation has arrived. Only the `classic` protocol sends one to every member.
     pub(crate) fn has_assignment(&self, generation: i32) -> bool {
-        self.assigned == generation
+        self.assigned_generation == generation
     }
 
-    /// The group has gone on without this replica.
-    pub(crate) fn lost(&mut self) {
+    /// Records that the group continued without this replica.
+    pub(crate) fn set_lost(&mut self) {
         self.is_member = false;
-        self.lost = self.generation;
+        self.lost_generation = self.generation;
     }
 
-    /// Whether it is a member, now that the client has this generation.
+    /// Whether this replica is a member, given the client's present generation.
     ///
-    /// With KIP-848 a replica that gets no partition hears of no assignment; then the generation is all there is to see.
-    pub(crate) fn is_there(&mut self, generation: i32) -> bool {
-        self.is_member |= generation > self.lost;
+    /// With KIP-848, a replica that gets no partitions receives no assignment, so that only the generation shows its membership.
+    pub(crate) fn is_member(&mut self, generation: i32) -> bool {
+        self.is_member |= generation > self.lost_generation;
         if self.is_member {
             self.generation = self.generation.max(generation);
         }
@@ -49,11 +49,11 @@ impl Membership {
     }
 }
 
-/// The generation (`classic`) or member epoch (`consumer`, KIP-848) that the coordinator has given; none is below 1.
-#[expect(unsafe_code, reason = "rdkafka has no safe way to ask for the generation")]
+/// The generation (`classic`) or member epoch (`consumer`, KIP-848) that the coordinator assigned. Below 1 if there is none.
+#[expect(unsafe_code, reason = "rdkafka has no safe way to read the generation")]
 pub(crate) fn generation<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> i32 {
-    // SAFETY: the pointer is that of a client which the reference keeps alive. What the first call gives is null or ours,
-    // and is destroyed once, after its last use.
+    // SAFETY: the client lives as long as the reference. The first call returns null or a pointer that we own, which is destroyed once,
+    // after its last use.
     unsafe {
         let metadata = rd_kafka_consumer_group_metadata(consumer.client().native_ptr());
         if metadata.is_null() {
@@ -70,17 +70,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_generation_or_an_assignment_makes_a_member_until_it_is_lost() {
+    fn a_generation_or_an_assignment_makes_a_member_until_the_membership_is_lost() {
         let mut membership = Membership::default();
-        assert!(!membership.is_there(-1) && !membership.is_there(0));
-        assert!(membership.is_there(3), "without any partition");
-        assert!(membership.is_there(-1), "a rebalance is on its way");
-        membership.lost();
-        assert!(!membership.is_there(3), "the client still has the old generation");
-        assert!(membership.is_there(4));
-        membership.lost();
-        assert!(!membership.is_there(4));
-        membership.assigned(1);
-        assert!(membership.is_there(4));
+        assert!(!membership.is_member(-1) && !membership.is_member(0));
+        assert!(membership.is_member(3), "even without partitions");
+        assert!(membership.is_member(-1), "a rebalance is under way");
+        membership.set_lost();
+        assert!(!membership.is_member(3), "the client still has the old generation");
+        assert!(membership.is_member(4));
+        membership.set_lost();
+        assert!(!membership.is_member(4));
+        membership.set_assigned(1);
+        assert!(membership.is_member(4));
     }
 }

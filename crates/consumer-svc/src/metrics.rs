@@ -1,4 +1,4 @@
-//! What a replica shows of its books and of the group at `/metrics`.
+//! A replica's metrics.
 
 use message::Bad;
 use prometheus::{Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
@@ -23,39 +23,35 @@ pub(crate) struct ConsumerMetrics {
 }
 
 impl ConsumerMetrics {
-    /// Shows them among `metrics`.
+    /// Registers the replica's metrics.
     pub(crate) fn new(metrics: &Metrics) -> Self {
         let rebalances = metrics.counters(
             "kafka_consumer_rebalances_total",
-            "What the group did with this replica's partitions; lost ones were taken without asking.",
+            "Changes of this replica's assignment; lost partitions were taken away without a revocation.",
             &["event"],
         );
-        let commits = metrics.counters(
-            "kafka_consumer_commits_total",
-            "Commits of offsets, by what became of them.",
-            &["result"],
-        );
-        let made = Self {
+        let commits = metrics.counters("kafka_consumer_commits_total", "Offset commits, by result.", &["result"]);
+        let consumer_metrics = Self {
             received: metrics.counter(
                 "kafka_consumer_messages_received_total",
-                "Messages that the client handed over, bad ones too.",
+                "Messages received from librdkafka, including bad ones.",
             ),
             processed: metrics.counter(
                 "kafka_consumer_messages_processed_total",
-                "Messages that a written line accounts for, bad ones too: their offsets may be committed.",
+                "Messages that a written line accounts for, including bad ones; their offsets may be committed.",
             ),
             bad: metrics.counters(
                 "kafka_consumer_messages_bad_total",
-                "Messages received that are not in the agreed form.",
+                "Received messages that could not be decoded.",
                 &["kind"],
             ),
             latency: metrics.latency(
                 "kafka_consumer_end_to_end_latency_seconds",
-                "From the record's creation to its processing, by the clocks of both machines.",
+                "Time from the creation of a record to its processing, by the clocks of both machines.",
             ),
             lag: metrics.gauges(
                 "kafka_consumer_lag_messages",
-                "Messages of an owned partition that are not processed, as this replica last heard.",
+                "Messages of an owned partition that are not processed yet, as last reported by librdkafka.",
                 &["partition"],
             ),
             owned: metrics.gauge("kafka_consumer_owned_partitions", "Partitions that this replica owns."),
@@ -66,32 +62,32 @@ impl ConsumerMetrics {
             commits_failed: commits.with_label_values(&["failed"]),
             last_message: metrics.last_time(
                 "kafka_consumer_last_message_timestamp_seconds",
-                "When a message was last received; the start of the process until the first.",
+                "Time of the last received message; the start of the process until the first one.",
             ),
         };
         for kind in Bad::ALL {
-            made.bad.with_label_values(&[kind.name()]).reset();
+            consumer_metrics.bad.with_label_values(&[kind.name()]).reset();
         }
-        made
+        consumer_metrics
     }
 
-    /// One more message that is not in the agreed form.
-    pub(crate) fn bad(&self, kind: Bad) {
+    /// Counts a message that could not be decoded.
+    pub(crate) fn count_bad(&self, kind: Bad) {
         self.bad.with_label_values(&[kind.name()]).inc();
     }
 
-    /// Shows the lag of the owned partitions as librdkafka sees it; gives how many messages are there to be handed over, of
-    /// those partitions whose broker can be reached.
+    /// Updates the lag of the owned partitions from librdkafka's statistics. Returns how many messages are waiting to be received in
+    /// the partitions whose leader is reachable.
     ///
-    /// These are not the lag: behind the last message may stand the marker of a transaction, and below the first one may be
-    /// much that the broker no longer has.
-    pub(crate) fn take_lag(&self, owned: &[i32], statistics: &Statistics) -> i64 {
+    /// That number differs from the lag: the end of the log may be a transaction marker, and the lag counts messages below the
+    /// first offset that the broker still has.
+    pub(crate) fn update_lag(&self, owned: &[i32], statistics: &Statistics) -> i64 {
         let partitions = statistics.topics.values().flat_map(|topic| topic.partitions.values());
         let mut waiting = 0;
         for partition in partitions.filter(|partition| owned.contains(&partition.partition)) {
-            // -1 is unknown. Before anything was processed, only the committed offset can be compared with the end.
-            let known = [partition.consumer_lag_stored, partition.consumer_lag];
-            let lag = known.into_iter().find(|lag| *lag >= 0);
+            // -1 means unknown. Until an offset is stored, only the lag of the committed offset is known.
+            let lags = [partition.consumer_lag_stored, partition.consumer_lag];
+            let lag = lags.into_iter().find(|lag| *lag >= 0);
             if let Some(lag) = lag {
                 self.lag.with_label_values(&[&partition.partition.to_string()]).set(lag);
             }
@@ -99,7 +95,7 @@ impl ConsumerMetrics {
                 let end = if partition.ls_offset >= 0 { partition.ls_offset } else { partition.hi_offset };
                 waiting += match partition.next_offset {
                     next if next >= 0 => (end - next).max(0) + partition.fetchq_cnt,
-                    // It does not even know yet where to begin.
+                    // The position is not known yet.
                     _ => lag.unwrap_or(0),
                 };
             }
@@ -107,10 +103,10 @@ impl ConsumerMetrics {
         waiting
     }
 
-    /// These partitions' lag is somebody else's from now on.
-    pub(crate) fn forget_lag(&self, partitions: &[i32]) {
+    /// Removes the lag of partitions that this replica no longer owns.
+    pub(crate) fn remove_lag(&self, partitions: &[i32]) {
         for partition in partitions {
-            // There is none if nothing was heard of it.
+            // Fails if no lag was ever reported for the partition.
             self.lag.remove_label_values(&[&partition.to_string()]).ok();
         }
     }

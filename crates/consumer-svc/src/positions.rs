@@ -1,5 +1,4 @@
-//! The one place that owns where each partition stands: what was processed, what librdkafka was told to commit, and
-//! what it did commit.
+//! The position of each partition: which offset was processed and stored for commit, and which was committed.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -20,31 +19,37 @@ struct Position {
 }
 
 impl Position {
+    /// The stored offset, unless it is known to be committed.
     fn not_committed(self) -> Option<i64> {
         self.processed.filter(|processed| self.committed.is_none_or(|committed| committed < *processed))
     }
 }
 
-/// Positions of the partitions that this replica owns.
+/// The positions of the partitions that this replica owns or has just given up.
 ///
-/// Offset and metadata of a commit travel together, with the periodic, the revoking and the closing commit alike; so
-/// whatever is to be kept with an offset is put beside it in [`Positions::store`].
+/// librdkafka commits stored offsets periodically, on revocation and on close. [`Positions::store`] is the only place that stores them.
 #[derive(Debug)]
 pub(crate) struct Positions {
     topic: String,
     owned: BTreeMap<i32, Position>,
-    /// Given back, or taken away: kept until the commit that goes with it has succeeded, or the group has gone on.
+    /// Partitions that were revoked or lost. They are kept until the next assignment, so that the result of their last commit can be
+    /// recorded.
     former: BTreeMap<i32, Position>,
-    /// A commit is tried again with each interval, and refused again.
-    refusals: Throttle,
+    /// Limits the log lines about commits that fail again at each interval.
+    failed_commits: Throttle,
 }
 
 impl Positions {
     pub(crate) fn new(topic: &str) -> Self {
-        Self { topic: topic.to_owned(), owned: BTreeMap::new(), former: BTreeMap::new(), refusals: Throttle::default() }
+        Self {
+            topic: topic.to_owned(),
+            owned: BTreeMap::new(),
+            former: BTreeMap::new(),
+            failed_commits: Throttle::default(),
+        }
     }
 
-    /// The partitions that this replica owns, in order.
+    /// The partitions that this replica owns, sorted.
     pub(crate) fn owned(&self) -> Vec<i32> {
         self.owned.keys().copied().collect()
     }
@@ -59,10 +64,10 @@ impl Positions {
         self.former.extend(partitions.iter().filter_map(|partition| owned.remove_entry(partition)));
     }
 
-    /// Everything below these offsets is accounted for: librdkafka may commit them.
+    /// Stores offsets below which every message is accounted for. librdkafka may then commit them.
     pub(crate) fn store<C: ConsumerContext>(&mut self, consumer: &BaseConsumer<C>, next: &[Next]) {
         for (partition, offset) in next {
-            // One list each: librdkafka refuses a list whole when one partition in it has gone.
+            // One list per partition, because librdkafka refuses a whole list if one of its partitions is no longer assigned.
             let mut list = TopicPartitionList::with_capacity(1);
             let stored = list
                 .add_partition_offset(&self.topic, *partition, Offset::Offset(*offset))
@@ -71,14 +76,14 @@ impl Positions {
                 Ok(()) => {
                     self.owned.entry(*partition).or_default().processed = Some(*offset);
                 }
-                // Somebody else owns it by now, and will repeat what was not committed.
+                // Another replica owns the partition by now and will receive the uncommitted messages again.
                 Err(error) => debug!(partition, offset, %error, "offset not stored"),
             }
         }
     }
 
-    /// librdkafka committed, or could not; tells whether it did for every partition.
-    pub(crate) fn committed(&mut self, result: Result<(), KafkaError>, list: &TopicPartitionList) -> bool {
+    /// Records the result of a commit. Returns whether it succeeded for every partition.
+    pub(crate) fn record_commit(&mut self, result: Result<(), KafkaError>, list: &TopicPartitionList) -> bool {
         let mut failed = Vec::new();
         let mut cause = result.err();
         for element in list.elements() {
@@ -99,24 +104,24 @@ impl Positions {
             }
         }
         let (Some(error), false) = (cause, failed.is_empty()) else { return true };
-        if let Some(untold) = self.refusals.tell("commit", Instant::now()) {
+        if let Some(suppressed) = self.failed_commits.admit("commit", Instant::now()) {
             failed.sort_unstable();
-            warn!(partitions = ?failed, %error, untold, "commit failed");
+            warn!(partitions = ?failed, %error, suppressed, "commit failed");
         }
         false
     }
 
-    /// Whether something of an owned partition is not known to be committed.
-    pub(crate) fn has_stored(&self) -> bool {
+    /// Whether an owned partition has a stored offset that is not known to be committed.
+    pub(crate) fn has_uncommitted(&self) -> bool {
         self.owned.values().any(|position| position.not_committed().is_some())
     }
 
-    /// librdkafka committed everything that is stored of the partitions it owns.
-    pub(crate) fn committed_all(&mut self) {
+    /// Records that the stored offsets of all owned partitions were committed.
+    pub(crate) fn record_all_committed(&mut self) {
         self.owned.values_mut().for_each(|position| position.committed = position.processed);
     }
 
-    /// What was processed and is not known to be committed.
+    /// The offsets that were processed and are not known to be committed.
     pub(crate) fn not_committed(&self) -> Vec<NextOffset> {
         self.former
             .iter()

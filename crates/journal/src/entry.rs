@@ -1,4 +1,4 @@
-//! What a line says about messages. Field names are Kafka's and OpenTelemetry's where they have one.
+//! What a line says about messages. Field names are those of Kafka and OpenTelemetry where these have one.
 
 use std::collections::BTreeMap;
 
@@ -6,40 +6,40 @@ use message::RunId;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::ranges::Range;
+use crate::summary::ranges::Range;
 
-/// A line that accounts for messages, or frames them. The `message` field tells which.
+/// The content of a line that accounts for messages, or that begins or ends the log of a process. The field `message` says which.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "message")]
 pub enum Entry {
-    /// First line of every service.
+    /// The first line of every process.
     #[serde(rename = "service starting")]
     Starting(Starting),
-    /// Producer: one message is on the broker.
+    /// Producer: the broker acknowledged one message.
     #[serde(rename = "message delivered")]
     Delivered(Delivered),
-    /// Producer: many are.
+    /// Producer: the broker acknowledged many messages.
     #[serde(rename = "messages delivered")]
     DeliveredSummary(DeliveredSummary),
-    /// Producer: some are not, or nobody knows.
+    /// Producer: messages were given up without an acknowledgement.
     #[serde(rename = "messages not delivered")]
     NotDelivered(NotDelivered),
-    /// Producer: nothing comes after this in this run.
+    /// Producer: the run has ended, and no line about its messages follows.
     #[serde(rename = "run closed")]
     RunClosed(RunClosed),
     /// Consumer: one message was processed.
     #[serde(rename = "message received")]
     Received(Received),
-    /// Consumer: many were.
+    /// Consumer: many messages were processed.
     #[serde(rename = "messages received")]
     ReceivedSummary(ReceivedSummary),
-    /// Consumer: a message that can't be read was passed over.
+    /// Consumer: a message that could not be decoded was skipped.
     #[serde(rename = "bad message skipped")]
     BadMessage(BadMessage),
-    /// Last line of every service that ends by itself.
+    /// The last line of every process that was not killed.
     #[serde(rename = "service stopped")]
     Stopped(Stopped),
-    /// Any other line of ours.
+    /// Any other line of the services.
     #[serde(other)]
     Other,
 }
@@ -53,10 +53,10 @@ pub struct Starting {
     pub version: String,
     /// Topic.
     pub topic: String,
-    /// Of a producer: its run.
+    /// The run, if this is a producer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<RunId>,
-    /// Of a consumer: its group.
+    /// The consumer group, if this is a replica.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group_id: Option<String>,
     /// Other settings, without secrets.
@@ -69,68 +69,68 @@ pub struct Starting {
 pub struct Delivered {
     /// Number of the message.
     pub num: u64,
-    /// Its time stamp, as in the value.
+    /// Timestamp of the message, as in its value.
     pub ts: String,
     /// Topic.
     pub topic: String,
     /// Partition.
     pub partition: i32,
-    /// Offset that the broker gave it.
+    /// Offset that the broker assigned.
     pub offset: i64,
-    /// From the hand-over to librdkafka to the delivery report, milliseconds.
+    /// Time from handing the message to librdkafka to its delivery report, in milliseconds.
     pub latency_ms: f64,
     /// Run.
     pub run: RunId,
-    /// Which message of the run to this partition, from 1.
+    /// Position of the message among those that the run sent to this partition, from 1.
     pub pseq: u64,
 }
 
-/// Latencies of a summary, milliseconds.
+/// Latency statistics of a summary, in milliseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct Millis {
+pub struct LatencyMillis {
     /// Median.
     pub p50: f64,
     /// 99th percentile.
     pub p99: f64,
-    /// Highest.
+    /// Maximum.
     pub max: f64,
 }
 
-/// `messages delivered`: what became known since the last such line.
+/// `messages delivered`: the acknowledgements since the previous such line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DeliveredSummary {
-    /// How many.
+    /// Number of messages.
     pub count: u64,
-    /// How many a second.
+    /// Messages per second.
     pub rate_per_sec: f64,
-    /// From the hand-over to librdkafka to the delivery report.
-    pub latency_ms: Millis,
-    /// Handed over and still without an outcome.
+    /// Time from handing a message to librdkafka to its delivery report.
+    pub latency_ms: LatencyMillis,
+    /// Messages accepted by librdkafka that still have no outcome.
     pub outstanding: u64,
     /// Topic.
     pub topic: String,
     /// Run.
     pub run: RunId,
-    /// Which ones.
+    /// Which messages.
     pub ranges: Vec<Range>,
 }
 
-/// What is known of a message that has no acknowledgement.
+/// What is known about a message without an acknowledgement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
-    /// It is not on the broker.
+    /// The message is not on the broker.
     Rejected,
-    /// It may be there.
+    /// The message may be on the broker.
     Unknown,
 }
 
-/// `messages not delivered`: messages of one partition with one outcome and one error.
+/// `messages not delivered`: messages of one partition with the same outcome and the same error.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NotDelivered {
-    /// What is known.
+    /// Whether they may be on the broker.
     pub outcome: Outcome,
-    /// How many.
+    /// Number of messages.
     pub count: u64,
     /// Their numbers, as `[first, last]`.
     pub num: Vec<[u64; 2]>,
@@ -146,7 +146,7 @@ pub struct NotDelivered {
     pub error: String,
 }
 
-/// `run closed`: accepted = acknowledged + rejected + unknown.
+/// `run closed`. The totals satisfy accepted = acknowledged + rejected + unknown.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunClosed {
     /// Run.
@@ -155,13 +155,13 @@ pub struct RunClosed {
     pub topic: String,
     /// Messages that librdkafka accepted.
     pub accepted: u64,
-    /// Of these, on the broker.
+    /// Those on the broker.
     pub acknowledged: u64,
-    /// Of these, not on the broker.
+    /// Those not on the broker.
     pub rejected: u64,
-    /// Of these, nobody knows.
+    /// Those that may be on the broker.
     pub unknown: u64,
-    /// Where each partition ended.
+    /// The last message to each partition.
     pub partitions: Vec<LastOfPartition>,
 }
 
@@ -170,7 +170,7 @@ pub struct RunClosed {
 pub struct LastOfPartition {
     /// Partition.
     pub partition: i32,
-    /// Its last pseq.
+    /// The last pseq.
     pub last_pseq: u64,
 }
 
@@ -179,7 +179,7 @@ pub struct LastOfPartition {
 pub struct Received {
     /// Number of the message.
     pub num: u64,
-    /// Its time stamp, as in the value, escaped.
+    /// Timestamp of the message, as in its value, escaped.
     pub ts: String,
     /// Topic.
     pub topic: String,
@@ -187,45 +187,45 @@ pub struct Received {
     pub partition: i32,
     /// Offset.
     pub offset: i64,
-    /// From the record's creation time to now, milliseconds; absent where the broker overwrote that time.
+    /// Time from the record's creation to its processing, in milliseconds. Absent if the broker replaced the creation time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latency_ms: Option<f64>,
     /// Consumer group.
     pub group_id: String,
-    /// Run, unless the message is foreign.
+    /// Run. Absent if the message is foreign.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<RunId>,
-    /// Which message of the run to this partition, unless the message is foreign.
+    /// Position of the message among those that its run sent to this partition. Absent if the message is foreign.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pseq: Option<u64>,
 }
 
-/// `messages received`: what was processed since the last such line.
+/// `messages received`: the messages processed since the previous such line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ReceivedSummary {
-    /// How many, bad ones included.
+    /// Number of messages, including bad ones.
     pub count: u64,
-    /// How many a second.
+    /// Messages per second.
     pub rate_per_sec: f64,
-    /// From the record's creation time to its processing.
-    pub latency_ms: Millis,
-    /// How many could not be read, by kind.
+    /// Time from a record's creation to its processing.
+    pub latency_ms: LatencyMillis,
+    /// Number of messages that could not be decoded, by kind.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub bad: BTreeMap<String, u64>,
     /// Topic.
     pub topic: String,
     /// Consumer group.
     pub group_id: String,
-    /// Which ones, bad ones included.
+    /// Which messages, including bad ones.
     pub ranges: Vec<Range>,
 }
 
 /// `bad message skipped`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BadMessage {
-    /// What is wrong with it.
+    /// What is wrong with the message.
     pub kind: String,
-    /// Beginning of its value, escaped; absent where there is none.
+    /// The beginning of its value, escaped. Absent if it has no value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload: Option<String>,
     /// Size of its value.
@@ -238,13 +238,13 @@ pub struct BadMessage {
     pub offset: i64,
     /// Consumer group.
     pub group_id: String,
-    /// Run, unless the message is foreign.
+    /// Run. Absent if the message is foreign.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<RunId>,
-    /// Which message of the run to this partition, unless the message is foreign.
+    /// Position of the message among those that its run sent to this partition. Absent if the message is foreign.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pseq: Option<u64>,
-    /// Set where a summary accounts for the message and this line only shows it.
+    /// Set if a summary accounts for the message and this line only shows an example.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub sample: bool,
 }
@@ -254,25 +254,25 @@ pub struct BadMessage {
 pub struct Stopped {
     /// Exit code.
     pub exit_code: u8,
-    /// Why it ended.
+    /// Why the process ended.
     pub reason: String,
-    /// Of a producer: messages that librdkafka accepted. Of a consumer: messages that were processed. Absent where the loop
-    /// did not live to tell.
+    /// Producer: messages that librdkafka accepted. Consumer: messages that were processed. Absent if the loop did not end in time
+    /// to report it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,
-    /// Of a producer: messages without an acknowledgement.
+    /// Producer: messages without an acknowledgement.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_delivered: Option<u64>,
-    /// Of a consumer: what was processed and not committed.
+    /// Consumer: offsets that were processed and not committed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_committed: Vec<NextOffset>,
 }
 
-/// Where a partition should go on.
+/// The offset at which the next owner of a partition should continue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NextOffset {
     /// Partition.
     pub partition: i32,
-    /// One above the last processed offset.
+    /// The offset after the last processed one.
     pub offset: i64,
 }

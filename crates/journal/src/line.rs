@@ -1,4 +1,4 @@
-//! One line: its frame around an [`Entry`], as JSON for machines and as text for people.
+//! One line: an [`Entry`] and its frame, as JSON for programs and as text for people.
 
 use anstyle::{AnsiColor, Style};
 use serde::{Deserialize, Serialize};
@@ -6,52 +6,53 @@ use serde_json::{Map, Value};
 
 use crate::entry::Entry;
 
-/// How much a line matters.
+/// Severity of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Level {
-    /// For who writes this software.
+    /// Details for developers of this software.
     Trace,
-    /// For who looks for a cause.
+    /// Details for finding the cause of a problem.
     Debug,
-    /// All is well.
+    /// Normal operation.
     Info,
-    /// Unexpected, nothing lost.
+    /// Something unexpected happened, and nothing was lost.
     Warn,
-    /// Something is lost, or a person must act.
+    /// Something was lost, or a person must act.
     Error,
 }
 
-/// A line that was read back.
+/// A line that was read back from a log.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Line {
-    /// What it says.
+    /// The content of the line.
     #[serde(flatten)]
     pub entry: Entry,
-    /// Which process wrote it: 8 hex digits.
+    /// The process that wrote the line: 8 hex digits.
     pub instance: String,
 }
 
-/// Reads a line of ours, also behind a prefix that holds no `{`, as `docker compose logs` and `kubectl logs --prefix`
-/// put before it.
+/// Reads a line of the services. Anything before the first `{` is skipped, such as the prefixes of `docker compose logs` and
+/// `kubectl logs --prefix`.
 ///
 /// # Errors
-/// `None`: not a line of ours. `Some`: one that should be, but is cut or damaged.
+/// `None` if the line was written by something else; `Some` if one of the services wrote it but it is truncated or damaged.
 pub fn from_line(text: &str) -> Result<Line, Option<serde_json::Error>> {
     let json = text.find('{').map(|start| text[start..].trim_end()).ok_or(None)?;
     serde_json::from_str(json).map_err(|error| {
         let ours = json.contains("\"instance\":\"") || json.starts_with("{\"timestamp\":\"");
-        // A whole JSON object that isn't ours is somebody else's line.
-        let whole = serde_json::from_str::<Map<String, Value>>(json).is_ok_and(|map| !map.contains_key("instance"));
-        (ours && !whole).then_some(error)
+        // A complete JSON object without our fields was written by something else.
+        let is_foreign =
+            serde_json::from_str::<Map<String, Value>>(json).is_ok_and(|map| !map.contains_key("instance"));
+        (ours && !is_foreign).then_some(error)
     })
 }
 
-/// A line for people: time of day, level, message, then the fields as `name=value` without those in `hidden`.
+/// Renders a line for people: time of day, level, message, then the fields as `name=value` without those in `hidden`.
 #[must_use]
 pub fn render_text(line: &Map<String, Value>, hidden: &[&str], colour: bool) -> String {
     let text = |name: &str| line.get(name).and_then(Value::as_str).unwrap_or_default();
-    // RFC 3339, whose time of day always has this place; a local time would need the zone of who wrote it.
+    // In RFC 3339 the time of day is always at this place. It stays UTC: the writer's time zone is not known here.
     let time = text("timestamp").get(11..23).unwrap_or_default();
     let style = if colour { style_of(text("level")) } else { Style::new() };
     let dim = if colour { Style::new().dimmed() } else { Style::new() };
@@ -92,7 +93,7 @@ mod tests {
     const LINE: &str = r#"{"timestamp":"2026-11-22T10:00:00.123Z","level":"INFO","message":"partitions assigned","owned":[1,2],"client_id":"c","instance":"0a1b2c3d"}"#;
 
     #[test]
-    fn lines_are_found_behind_the_prefixes_of_compose_and_kubectl() {
+    fn prefixes_of_compose_and_kubectl_are_skipped() {
         for prefix in ["", "consumer-1  | ", "[pod/consumer-6d4cf56db6-abcde/consumer] ", "2026-11-22T10:00:00Z "] {
             let line = from_line(&format!("{prefix}{LINE}\r\n")).unwrap();
             assert_eq!((line.entry, line.instance.as_str()), (Entry::Other, "0a1b2c3d"));
@@ -100,18 +101,18 @@ mod tests {
     }
 
     #[test]
-    fn foreign_lines_are_not_ours_and_cut_lines_are_damaged() {
+    fn foreign_lines_are_skipped_and_truncated_lines_are_reported_as_damaged() {
         for foreign in ["", "[2026-11-22] INFO started", "{", "{}", r#"{"timestamp":"x","msg":"other"}"#, "a {b} c"] {
             assert!(matches!(from_line(foreign), Err(None)), "{foreign}");
         }
         assert!(matches!(from_line(&LINE[..LINE.len() - 5]), Err(Some(_))));
         assert!(matches!(from_line(&LINE[..40]), Err(Some(_))));
-        // A line of ours with a field missing.
+        // A field is missing.
         assert!(matches!(from_line(r#"{"message":"message received","instance":"0a1b2c3d"}"#), Err(Some(_))));
     }
 
     #[test]
-    fn text_is_one_line_whatever_a_field_holds() {
+    fn text_stays_on_one_line_whatever_a_field_contains() {
         let line: Map<String, Value> = serde_json::from_str(
             r#"{"timestamp":"2026-11-22T10:00:00.123Z","level":"WARN","message":"m","n":1,"s":"a b","e":"\u001b\n","x":"y"}"#,
         )

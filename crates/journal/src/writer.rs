@@ -1,4 +1,4 @@
-//! The way out for every line of a service: one `write` each, whose success is the caller's to know.
+//! The writer of all lines of a service. Each line is one `write`, whose success is reported to the caller.
 
 use std::fmt;
 use std::io::{self, IsTerminal as _, Write};
@@ -11,27 +11,27 @@ use serde_json::{Map, Value};
 use crate::entry::Entry;
 use crate::line::{Level, render_text};
 
-/// Form of the lines.
+/// Format of the lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// For people, with or without colour.
+    /// Text for people.
     Text {
-        /// Whether to colour.
+        /// Whether to use colours.
         colour: bool,
     },
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
 impl Format {
-    /// Text on a terminal, JSON otherwise.
+    /// Coloured text if standard output is a terminal, JSON otherwise.
     #[must_use]
     pub fn auto() -> Self {
         if io::stdout().is_terminal() { Self::Text { colour: true } } else { Self::Json }
     }
 }
 
-/// Writes lines, each with the client's name and the process' instance.
+/// Writes lines, each with the client id and the instance of the process.
 pub struct Journal {
     format: Format,
     client_id: String,
@@ -66,16 +66,16 @@ struct Event<'a> {
 }
 
 impl Journal {
-    /// A journal that writes to `out` without a buffer in between.
+    /// A journal that writes each line to `out` at once.
     #[must_use]
     pub fn new(format: Format, client_id: &str, instance: &str, out: Box<dyn Write + Send>) -> Self {
         Self { format, client_id: client_id.to_owned(), instance: instance.to_owned(), out: Mutex::new(out) }
     }
 
-    /// Writes a line that accounts for messages. Not filtered, not buffered.
+    /// Writes a line that accounts for messages. It is never filtered and never buffered.
     ///
     /// # Errors
-    /// The line is not, or not wholly, written: what it accounts for is not processed.
+    /// The line was not, or not completely, written. The messages in it must then not be treated as processed.
     pub fn record(&self, level: Level, entry: &Entry) -> io::Result<()> {
         self.write(level, entry)
     }
@@ -83,7 +83,7 @@ impl Journal {
     /// Writes any other line.
     ///
     /// # Errors
-    /// The line is not, or not wholly, written.
+    /// The line was not, or not completely, written.
     pub fn event(&self, level: Level, message: &str, fields: &Map<String, Value>) -> io::Result<()> {
         self.write(level, &Event { message, fields })
     }
@@ -99,7 +99,7 @@ impl Journal {
             },
         };
         bytes.push(b'\n');
-        // A thread that panicked while it wrote has left at worst half a line.
+        // If a thread panicked while holding the lock, the worst it left behind is half a line.
         let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
         out.write_all(&bytes)?;
         out.flush()
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_reads_back_as_it_was_written() {
+    fn an_entry_is_read_back_as_it_was_written() {
         let out = Shared::default();
         let journal = Journal::new(Format::Json, "client", "0a1b2c3d", Box::new(out.clone()));
         journal.record(Level::Info, &stopped()).unwrap();
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_write_that_fails_is_told() {
+    fn a_failed_write_is_reported() {
         let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
         let journal = Journal::new(Format::Json, "client", "0a1b2c3d", Box::new(full));
         assert!(journal.record(Level::Info, &stopped()).is_err());

@@ -1,4 +1,4 @@
-//! The account of delivery: what was accepted, what became of it, and the lines that say so.
+//! The books of one run: how many messages were accepted, what became of them, and the lines that account for them.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -6,28 +6,25 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use journal::{
-    Delivered, DeliveredSummary, Entry, Journal, LastOfPartition, Level, NotDelivered, Outcome, Range, Ranges,
-    RunClosed,
+    Delivered, DeliveredSummary, Detail, Entry, Intervals, Journal, LastOfPartition, Level, NotDelivered, Outcome,
+    Range, RunClosed, SUMMARY_RANGES_MAX, Summary, SummaryBuilder,
 };
-use kafka_config::LogMessages;
 use message::{KeyReader, Payload, RunId};
-use service::{Detail, Latencies, SUMMARY_RANGES_MAX};
 
-use crate::intervals::Intervals;
 use crate::metrics::{ProducerMetrics, Reason};
 
-/// One message with an outcome, as the delivery report shows it.
+/// The delivery report of one message.
 #[derive(Debug)]
 pub(crate) struct Report<'a> {
     pub(crate) partition: i32,
     pub(crate) key: Option<&'a [u8]>,
     pub(crate) value: Option<&'a [u8]>,
     pub(crate) latency: Duration,
-    /// Offset, or why there is none.
+    /// The offset of an acknowledged message, or why there is none.
     pub(crate) result: Result<i64, Undelivered>,
 }
 
-/// What became of a message without acknowledgement.
+/// What became of a message without an acknowledgement.
 #[derive(Debug)]
 pub(crate) struct Undelivered {
     pub(crate) outcome: Outcome,
@@ -36,8 +33,9 @@ pub(crate) struct Undelivered {
     pub(crate) error: String,
 }
 
+/// Undelivered messages with the same outcome, partition and error.
 #[derive(Debug, Default)]
-struct Failed {
+struct UndeliveredGroup {
     num: Intervals,
     pseq: Intervals,
 }
@@ -54,24 +52,23 @@ pub(crate) struct Books {
     acknowledged: u64,
     rejected: u64,
     unknown: u64,
-    detail: Detail,
-    /// Acknowledged and not yet in a line.
-    ranges: Ranges,
-    in_summary: u64,
-    latencies: Latencies,
-    /// Not delivered and not yet in a line.
-    failed: BTreeMap<(Outcome, i32, String), Failed>,
-    /// The first line that could not be written.
+    /// Acknowledged messages that no line accounts for yet.
+    summary: SummaryBuilder,
+    /// Undelivered messages that no line accounts for yet.
+    undelivered: BTreeMap<(Outcome, i32, String), UndeliveredGroup>,
+    /// The first error of writing a line.
     write_error: Option<io::Error>,
 }
 
 impl Books {
+    /// `expected_per_sec` is the rate at which messages are going to be sent.
     pub(crate) fn new(
         journal: Arc<Journal>,
         metrics: ProducerMetrics,
         run: RunId,
         topic: &str,
-        mode: LogMessages,
+        detail: Detail,
+        expected_per_sec: f64,
     ) -> Self {
         Self {
             keys: KeyReader::default(),
@@ -83,17 +80,14 @@ impl Books {
             acknowledged: 0,
             rejected: 0,
             unknown: 0,
-            detail: Detail::new(mode, Instant::now()),
-            ranges: Ranges::default(),
-            in_summary: 0,
-            latencies: Latencies::default(),
-            failed: BTreeMap::new(),
+            summary: SummaryBuilder::new(detail, Some(expected_per_sec), Instant::now()),
+            undelivered: BTreeMap::new(),
             write_error: None,
         }
     }
 
-    /// librdkafka accepted a message.
-    pub(crate) fn accept(&mut self) {
+    /// Enters a message that librdkafka accepted.
+    pub(crate) fn enter_accepted(&mut self) {
         self.accepted += 1;
         self.metrics.accepted.inc();
     }
@@ -106,92 +100,96 @@ impl Books {
         self.acknowledged
     }
 
+    /// Messages without an acknowledgement.
     pub(crate) fn not_delivered(&self) -> u64 {
         self.accepted - self.acknowledged
     }
 
-    /// An acknowledgement has come since this was last said.
+    /// Records in the metrics that an acknowledgement arrived.
     pub(crate) fn note_acknowledgement(&self) {
-        self.metrics.last_acknowledgement.is_now();
+        self.metrics.last_acknowledgement.set_to_now();
     }
 
-    /// Accepted and still without an outcome.
+    /// Accepted messages that still have no outcome.
     pub(crate) fn outstanding(&self) -> u64 {
         self.accepted - self.acknowledged - self.rejected - self.unknown
     }
 
-    /// The first line that could not be written, once.
+    /// The first error of writing a line. Returned once.
     pub(crate) fn take_write_error(&mut self) -> Option<io::Error> {
         self.write_error.take()
     }
 
-    /// Enters an outcome.
-    pub(crate) fn enter(&mut self, report: Report<'_>) {
+    /// Enters the outcome of a message.
+    pub(crate) fn enter_outcome(&mut self, report: Report<'_>) {
         let Report { partition, key, value, latency, result } = report;
-        // Every message of ours has a key of ours, and librdkafka hands it back as it is.
+        // librdkafka returns the key that we gave it, so it can always be read.
         let pseq = key.and_then(|key| self.keys.read(key)).map_or(0, |key| key.pseq);
         match result {
-            Ok(offset) => {
-                self.acknowledged += 1;
-                self.metrics.acknowledged.inc();
-                self.metrics.latency.observe(latency.as_secs_f64());
-                let payload = if self.detail.wants_line() { Payload::decode(value).ok() } else { None };
-                match payload {
-                    Some(Payload { num, ts }) => self.write(
-                        Level::Info,
-                        Entry::Delivered(Delivered {
-                            num,
-                            ts: ts.into_owned(),
-                            topic: self.topic.clone(),
-                            partition,
-                            offset,
-                            latency_ms: latency.as_micros() as f64 / 1000.0,
-                            run: self.run,
-                            pseq,
-                        }),
-                    ),
-                    None => {
-                        self.in_summary += 1;
-                        self.latencies.push(latency);
-                        self.ranges.push(Range::one(partition, offset, Some((self.run, pseq))));
-                        if self.ranges.len() >= SUMMARY_RANGES_MAX {
-                            self.write_summary(self.detail.elapsed(Instant::now()));
-                        }
-                    }
-                }
-            }
-            Err(Undelivered { outcome, reason, error }) => {
-                self.metrics.fail(outcome, reason);
-                match outcome {
-                    Outcome::Rejected => self.rejected += 1,
-                    Outcome::Unknown => self.unknown += 1,
-                }
-                let failed = self.failed.entry((outcome, partition, error)).or_default();
-                failed.pseq.push(pseq);
-                if let Ok(Payload { num, .. }) = Payload::decode(value) {
-                    failed.num.push(num);
-                }
-                if failed.num.0.len().max(failed.pseq.0.len()) >= SUMMARY_RANGES_MAX {
-                    self.write_failed();
+            Ok(offset) => self.enter_acknowledged(partition, offset, pseq, value, latency),
+            Err(undelivered) => self.enter_undelivered(partition, pseq, value, undelivered),
+        }
+    }
+
+    fn enter_acknowledged(&mut self, partition: i32, offset: i64, pseq: u64, value: Option<&[u8]>, latency: Duration) {
+        self.acknowledged += 1;
+        self.metrics.acknowledged.inc();
+        self.metrics.latency.observe(latency.as_secs_f64());
+        let payload = if self.summary.wants_line() { Payload::decode(value).ok() } else { None };
+        match payload {
+            Some(Payload { num, ts }) => self.write(
+                Level::Info,
+                Entry::Delivered(Delivered {
+                    num,
+                    ts: ts.into_owned(),
+                    topic: self.topic.clone(),
+                    partition,
+                    offset,
+                    latency_ms: latency.as_micros() as f64 / 1000.0,
+                    run: self.run,
+                    pseq,
+                }),
+            ),
+            None => {
+                self.summary.push(Range::one(partition, offset, Some((self.run, pseq))), Some(latency));
+                if self.summary.is_full() {
+                    self.write_summary(self.summary.elapsed(Instant::now()));
                 }
             }
         }
     }
 
-    /// Writes what is due: once a second.
+    fn enter_undelivered(&mut self, partition: i32, pseq: u64, value: Option<&[u8]>, undelivered: Undelivered) {
+        let Undelivered { outcome, reason, error } = undelivered;
+        self.metrics.count_failure(outcome, reason);
+        match outcome {
+            Outcome::Rejected => self.rejected += 1,
+            Outcome::Unknown => self.unknown += 1,
+        }
+        let group = self.undelivered.entry((outcome, partition, error)).or_default();
+        group.pseq.push(pseq);
+        if let Ok(Payload { num, .. }) = Payload::decode(value) {
+            group.num.push(num);
+        }
+        if group.num.len().max(group.pseq.len()) >= SUMMARY_RANGES_MAX {
+            self.write_undelivered();
+        }
+    }
+
+    /// Writes the lines that are due, once a second.
     pub(crate) fn tick(&mut self, now: Instant) {
         self.metrics.queue.set(i64::try_from(self.outstanding()).unwrap_or(i64::MAX));
-        if let Some(length) = self.detail.end_window(now) {
-            self.write_summary(length);
-            self.write_failed();
+        if let Some(window) = self.summary.end_window(now) {
+            self.write_summary(window);
+            self.write_undelivered();
         }
     }
 
-    /// Writes all that is left, and that nothing comes any more.
-    pub(crate) fn close(&mut self, partitions: impl Iterator<Item = (i32, u64)>) {
-        self.write_summary(self.detail.elapsed(Instant::now()));
-        self.write_failed();
-        let partitions = partitions.map(|(partition, last_pseq)| LastOfPartition { partition, last_pseq }).collect();
+    /// Writes everything that is left, and then the line `run closed`. `last_pseqs` are the last pseq of each partition.
+    pub(crate) fn close(&mut self, last_pseqs: impl Iterator<Item = (i32, u64)>) {
+        self.write_summary(self.summary.elapsed(Instant::now()));
+        self.write_undelivered();
+        let partitions = last_pseqs.map(|(partition, last_pseq)| LastOfPartition { partition, last_pseq }).collect();
         self.write(
             Level::Info,
             Entry::RunClosed(RunClosed {
@@ -206,32 +204,29 @@ impl Books {
         );
     }
 
-    fn write_summary(&mut self, length: Duration) {
-        if self.ranges.is_empty() {
-            return;
-        }
-        let count = std::mem::take(&mut self.in_summary);
+    fn write_summary(&mut self, window: Duration) {
+        let Some(Summary { count, rate_per_sec, latency_ms, ranges }) = self.summary.take(window) else { return };
         let summary = DeliveredSummary {
             count,
-            rate_per_sec: (count as f64 / length.as_secs_f64().max(0.001)).round(),
-            latency_ms: self.latencies.take(),
+            rate_per_sec,
+            latency_ms,
             outstanding: self.outstanding(),
             topic: self.topic.clone(),
             run: self.run,
-            ranges: self.ranges.take(),
+            ranges,
         };
         self.write(Level::Info, Entry::DeliveredSummary(summary));
     }
 
-    fn write_failed(&mut self) {
-        for ((outcome, partition, error), Failed { num, pseq }) in std::mem::take(&mut self.failed) {
+    fn write_undelivered(&mut self) {
+        for ((outcome, partition, error), group) in std::mem::take(&mut self.undelivered) {
             let entry = Entry::NotDelivered(NotDelivered {
                 outcome,
-                count: pseq.count(),
-                num: num.0,
+                count: group.pseq.count(),
+                num: group.num.into_inner(),
                 topic: self.topic.clone(),
                 partition,
-                pseq: pseq.0,
+                pseq: group.pseq.into_inner(),
                 run: self.run,
                 error,
             });

@@ -1,4 +1,4 @@
-//! librdkafka's reports to this producer: outcomes, errors, log lines.
+//! librdkafka's callbacks of the producer: delivery reports, errors and log lines.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -15,12 +15,12 @@ use service::{Access, Traces};
 use crate::books::{Books, Report, Undelivered};
 use crate::metrics::Reason;
 
-/// Called while the loop polls, on the loop's thread.
+/// The callbacks. They run while the loop polls, on the loop's thread.
 pub(crate) struct Delivery {
     pub(crate) access: Arc<Access>,
     pub(crate) traces: Traces,
     books: Mutex<Books>,
-    /// Messages carry the time since this, so that no state is kept for what is under way.
+    /// Each message carries the time since this, so that no state per message in flight is needed to compute its latency.
     start: Instant,
 }
 
@@ -33,8 +33,8 @@ impl Delivery {
         self.books.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What a message takes along.
-    pub(crate) fn micros(&self) -> usize {
+    /// Microseconds since the start: what a message carries as its `DeliveryOpaque`.
+    pub(crate) fn elapsed_micros(&self) -> usize {
         self.start.elapsed().as_micros() as usize
     }
 }
@@ -45,12 +45,12 @@ impl ClientContext for Delivery {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        self.access.complain(error.rdkafka_error_code(), reason);
+        self.access.handle_error(error.rdkafka_error_code(), reason);
     }
 }
 
 impl ProducerContext for Delivery {
-    /// Microseconds since the start, when the message was handed over.
+    /// When the message was handed to librdkafka, in microseconds since the start.
     type DeliveryOpaque = usize;
 
     fn delivery(&self, result: &DeliveryResult<'_>, sent_micros: usize) {
@@ -58,32 +58,32 @@ impl ProducerContext for Delivery {
             Ok(message) => (message, Ok(message.offset())),
             Err((error, message)) => {
                 let code = error.rdkafka_error_code();
-                self.access.note(code, &error.to_string());
+                self.access.note_obstacle(code, &error.to_string());
                 (
                     message,
                     Err(Undelivered {
-                        outcome: outcome_of(message),
-                        reason: Reason::of(code),
+                        outcome: outcome(message),
+                        reason: Reason::from_code(code),
                         error: code.map_or_else(|| error.to_string(), |code| code.to_string()),
                     }),
                 )
             }
         };
-        let latency = Duration::from_micros(self.micros().saturating_sub(sent_micros) as u64);
+        let latency = Duration::from_micros(self.elapsed_micros().saturating_sub(sent_micros) as u64);
         self.traces.sent(message, latency, result.as_ref().err().map(|undelivered| undelivered.reason.name()));
         let (partition, key, value) = (message.partition(), message.key(), message.payload());
-        self.books().enter(Report { partition, key, value, latency, result });
+        self.books().enter_outcome(Report { partition, key, value, latency, result });
     }
 }
 
-/// Rejected where the message can't be on the broker, unknown in every other case.
+/// The outcome of a message that was not acknowledged: rejected if it cannot be on the broker, unknown otherwise.
 ///
-/// The error's code does not tell: a message that was purged from the queue may have been put back there after an attempt
-/// whose answer got lost.
-#[expect(unsafe_code, reason = "rdkafka has no safe way to ask for a message's status")]
-fn outcome_of(message: &BorrowedMessage<'_>) -> Outcome {
-    // SAFETY: the pointer is that of the message which librdkafka reports, and the reference keeps it alive; the call reads
-    // two fields of it.
+/// The error code does not tell. A message that was purged from the queue, for example, may have been put back there after an attempt
+/// whose answer was lost.
+#[expect(unsafe_code, reason = "rdkafka has no safe way to read the status of a message")]
+fn outcome(message: &BorrowedMessage<'_>) -> Outcome {
+    // SAFETY: the pointer belongs to the message that librdkafka reports, which lives as long as the reference. The call reads two of
+    // its fields.
     match unsafe { rd_kafka_message_status(message.ptr()) } {
         rd_kafka_msg_status_t::RD_KAFKA_MSG_STATUS_NOT_PERSISTED => Outcome::Rejected,
         _ => Outcome::Unknown,

@@ -1,50 +1,74 @@
-//! `producer-svc`: sends a numbered, timestamped message each second to a Kafka topic, and tells what became of each.
+//! `producer-svc`: sends a numbered, timestamped message each second to a Kafka topic, and logs the outcome of each.
 //!
-//! The flow is: [`start()`] reads the settings and supervises the loop; the loop (`run`) hands messages to librdkafka when
-//! they are due; librdkafka reports each outcome to the books, which write the lines that account for it. A message
-//! that librdkafka accepted ends up in exactly one of the books' columns: acknowledged, rejected or unknown.
+//! [`start()`] reads the settings and starts the loop (`sender`). The loop hands each message to librdkafka when it is due.
+//! librdkafka reports the outcome of each message (`delivery`) to the books (`books`), which write the lines that account for it. Every
+//! message that librdkafka accepted ends up in exactly one column of the books: acknowledged, rejected or unknown.
+//!
+//! The binary is a call of [`main()`]; the sandbox calls [`start()`] in a child process of its own.
 
 mod books;
 mod delivery;
-mod intervals;
 mod metrics;
 mod partitions;
-mod run;
 mod schedule;
+mod sender;
 
 use std::future::Future;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use journal::Starting;
-use kafka_config::ProducerSettings;
+use kafka_config::{AppliesTo, Connection, Environment, Problems, ProducerSettings, RuntimeSettings};
 use message::RunId;
-use service::{Begun, Health, Metrics, Traces, begin, command, supervise};
+use service::{Ending, Handles, Metrics, Service, Shutdown};
 
 use crate::metrics::ProducerMetrics;
 
-/// The loop stands still when nobody takes its log lines, or when it is broken.
+/// The loop makes no progress only if the reader of the log is stuck, or if there is a defect.
 const STALL_LIMIT: Duration = Duration::from_secs(60);
 
-const NAME: &str = "producer-svc";
-const VERSION: &str = env!("CARGO_PKG_VERSION");
-
-/// The whole program: settings come from the environment, `--help` lists them.
+/// The program: reads the settings from the environment; `--help` lists them.
 pub fn main() -> ExitCode {
-    let settings = kafka_config::help(kafka_config::AppliesTo::Producer);
-    command(NAME, VERSION, env!("CARGO_PKG_DESCRIPTION"), settings, || start(std::future::pending()))
+    service::main(Producer::default())
 }
 
-/// Runs the service with the settings of this process' environment until it is done, gets a signal, or `stop` ends.
+/// Runs the service with the settings of this process' environment until it is done, receives a signal, or `stop` completes.
 pub fn start(stop: impl Future<Output = ()>) -> ExitCode {
-    let run = RunId::new();
-    let begun = begin(ProducerSettings::from_environment, |settings: &ProducerSettings| {
-        let starting = Starting {
-            service: NAME.to_owned(),
-            version: VERSION.to_owned(),
+    service::start(Producer::default(), stop)
+}
+
+/// One life of the producer.
+#[derive(Default)]
+struct Producer {
+    run: RunId,
+}
+
+impl Service for Producer {
+    const NAME: &'static str = "producer-svc";
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    const ABOUT: &'static str = env!("CARGO_PKG_DESCRIPTION");
+    const APPLIES_TO: AppliesTo = AppliesTo::Producer;
+    type Settings = ProducerSettings;
+    type Metrics = ProducerMetrics;
+
+    fn read_settings(environment: &Environment) -> Result<ProducerSettings, Problems> {
+        ProducerSettings::from_environment(environment)
+    }
+
+    fn connection(settings: &ProducerSettings) -> &Connection {
+        &settings.connection
+    }
+
+    fn runtime(settings: &ProducerSettings) -> &RuntimeSettings {
+        &settings.runtime
+    }
+
+    fn starting(&self, settings: &ProducerSettings) -> Starting {
+        Starting {
+            service: Self::NAME.to_owned(),
+            version: Self::VERSION.to_owned(),
             topic: settings.connection.topic.clone(),
-            run: Some(run),
+            run: Some(self.run),
             group_id: None,
             settings: [
                 ("rate_per_sec".to_owned(), settings.rate.to_string().into()),
@@ -52,21 +76,28 @@ pub fn start(stop: impl Future<Output = ()>) -> ExitCode {
             ]
             .into_iter()
             .collect(),
-        };
-        (&settings.connection, &settings.runtime, starting)
-    });
-    let Begun { settings, journal, identity } = match begun {
-        Ok(begun) => begun,
-        Err(exit_code) => return exit_code,
-    };
-    let health = Health::new(STALL_LIMIT);
-    let metrics = Metrics::new(&[("topic", &settings.connection.topic)], &identity);
-    let of_books = ProducerMetrics::new(&metrics);
-    let (runtime, of_loop, its_health) = (settings.runtime.clone(), Arc::clone(&journal), Arc::clone(&health));
-    supervise(&journal, &runtime, &health, metrics, stop, move |shutdown| {
-        match Traces::start(settings.runtime.traces.as_ref(), &identity, &[]) {
-            Ok(traces) => run::run(settings, run, traces, &of_loop, of_books, &its_health, shutdown),
-            Err(failure) => failure.into(),
         }
-    })
+    }
+
+    fn labels(settings: &ProducerSettings) -> Vec<(&'static str, &str)> {
+        vec![("topic", &settings.connection.topic)]
+    }
+
+    fn stall_limit(_: &ProducerSettings) -> Duration {
+        STALL_LIMIT
+    }
+
+    fn register_metrics(metrics: &Metrics) -> ProducerMetrics {
+        ProducerMetrics::new(metrics)
+    }
+
+    fn work(
+        self,
+        settings: ProducerSettings,
+        metrics: ProducerMetrics,
+        handles: Handles,
+        shutdown: &Shutdown,
+    ) -> Ending {
+        sender::send_messages(settings, self.run, metrics, handles, shutdown)
+    }
 }

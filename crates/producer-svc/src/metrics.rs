@@ -1,4 +1,4 @@
-//! What the producer shows of its books at `/metrics`.
+//! The producer's metrics.
 
 use journal::Outcome;
 use prometheus::{Histogram, IntCounter, IntCounterVec, IntGauge};
@@ -16,18 +16,18 @@ pub(crate) struct ProducerMetrics {
     pub(crate) last_acknowledgement: LastTime,
 }
 
-/// Why a message has no acknowledgement, in few enough words for a label.
+/// Why a message has no acknowledgement, as a metric label with few values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reason {
-    /// The broker's answer did not come in time.
+    /// The broker did not answer in time.
     Timeout,
-    /// The account may not.
+    /// The account lacks the right.
     Authorization,
-    /// The broker takes no message of this size.
+    /// The message is too large for the broker.
     MessageSize,
-    /// Given up at the end of a stop.
+    /// The message was purged at the shutdown deadline.
     Shutdown,
-    /// Something else: the log has its name.
+    /// Any other error. The log names it.
     Other,
 }
 
@@ -35,7 +35,7 @@ const REASONS: [Reason; 5] =
     [Reason::Timeout, Reason::Authorization, Reason::MessageSize, Reason::Shutdown, Reason::Other];
 
 impl Reason {
-    pub(crate) fn of(code: Option<Code>) -> Self {
+    pub(crate) fn from_code(code: Option<Code>) -> Self {
         match code {
             Some(Code::MessageTimedOut | Code::RequestTimedOut | Code::OperationTimedOut) => Self::Timeout,
             Some(Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed) => Self::Authorization,
@@ -64,38 +64,38 @@ fn outcome_name(outcome: Outcome) -> &'static str {
 }
 
 impl ProducerMetrics {
-    /// Shows them among `metrics`.
+    /// Registers the producer's metrics.
     pub(crate) fn new(metrics: &Metrics) -> Self {
-        let made = Self {
+        let producer_metrics = Self {
             accepted: metrics
-                .counter("kafka_producer_messages_accepted_total", "Messages that the client took for delivery."),
+                .counter("kafka_producer_messages_accepted_total", "Messages that librdkafka accepted for delivery."),
             acknowledged: metrics
-                .counter("kafka_producer_messages_acknowledged_total", "Messages that the broker has acknowledged."),
+                .counter("kafka_producer_messages_acknowledged_total", "Messages that the broker acknowledged."),
             failed: metrics.counters(
                 "kafka_producer_messages_failed_total",
-                "Messages without acknowledgement: rejected are not on the broker, unknown may be.",
+                "Messages given up without an acknowledgement: rejected ones are not on the broker, unknown ones may be.",
                 &["outcome", "reason"],
             ),
             latency: metrics.latency(
                 "kafka_producer_acknowledgement_latency_seconds",
-                "From handing a message to the client to its acknowledgement.",
+                "Time from handing a message to librdkafka to its acknowledgement.",
             ),
-            queue: metrics.gauge("kafka_producer_queue_messages", "Messages accepted that have no outcome yet."),
+            queue: metrics.gauge("kafka_producer_queue_messages", "Accepted messages that have no outcome yet."),
             last_acknowledgement: metrics.last_time(
                 "kafka_producer_last_acknowledgement_timestamp_seconds",
-                "When an acknowledgement last came; the start of the process until the first.",
+                "Time of the last acknowledgement; the start of the process until the first one.",
             ),
         };
         for outcome in [Outcome::Rejected, Outcome::Unknown] {
             for reason in REASONS {
-                made.failed.with_label_values(&[outcome_name(outcome), reason.name()]).reset();
+                producer_metrics.failed.with_label_values(&[outcome_name(outcome), reason.name()]).reset();
             }
         }
-        made
+        producer_metrics
     }
 
-    /// One more message without acknowledgement.
-    pub(crate) fn fail(&self, outcome: Outcome, reason: Reason) {
+    /// Counts a message that was given up without an acknowledgement.
+    pub(crate) fn count_failure(&self, outcome: Outcome, reason: Reason) {
         self.failed.with_label_values(&[outcome_name(outcome), reason.name()]).inc();
     }
 }

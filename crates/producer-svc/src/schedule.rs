@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use kafka_config::Rate;
 
-/// Who is later than this goes on from now instead of catching up: a broker that comes back must not be met by a burst.
-const LATE: Duration = Duration::from_secs(1);
+/// A schedule that is later than this restarts from now instead of catching up, so that a returning broker does not receive a burst.
+const MAX_LAG: Duration = Duration::from_secs(1);
 
-/// A steady rate, counted from its start so that no error adds up.
+/// A steady rate. Due times are computed from the start, so that rounding errors do not accumulate.
 #[derive(Debug)]
 pub(crate) struct Schedule {
     rate: Rate,
@@ -20,12 +20,12 @@ impl Schedule {
         Self { rate, start: now, sent: 0 }
     }
 
-    /// How long until the next message; zero when it is due. The clock is read only where there is a rate to keep.
+    /// How long until the next message is due; zero if it is due now. Reads the clock only if a rate is to be kept.
     pub(crate) fn wait(&mut self, now: impl Fn() -> Instant) -> Duration {
         let Rate::PerSec(rate) = self.rate else { return Duration::ZERO };
         let now = now();
         let due = self.start + Duration::from_secs_f64(self.sent as f64 / rate);
-        if now.saturating_duration_since(due) > LATE {
+        if now.saturating_duration_since(due) > MAX_LAG {
             self.start = now;
             self.sent = 0;
             return Duration::ZERO;
@@ -33,6 +33,7 @@ impl Schedule {
         due.saturating_duration_since(now)
     }
 
+    /// To be called when a message was sent.
     pub(crate) fn sent(&mut self) {
         self.sent += 1;
     }
@@ -55,12 +56,12 @@ mod tests {
         assert_eq!(
             schedule.wait(|| start + Duration::from_millis(260)),
             Duration::from_millis(240),
-            "no error adds up"
+            "errors do not accumulate"
         );
     }
 
     #[test]
-    fn a_long_pause_is_not_made_up_for() {
+    fn a_long_pause_is_not_followed_by_a_burst() {
         let start = Instant::now();
         let mut schedule = Schedule::new(Rate::PerSec(100.0), start);
         let later = start + Duration::from_secs(60);

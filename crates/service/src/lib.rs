@@ -1,34 +1,22 @@
-//! What both services do alike: logging, signals and deadlines, health, metrics, traces, reaching the broker, and how they end.
+//! What the producer and the consumer services have in common, in three rooms:
+//!
+//! - `process`: the life of a process, from the command line and the settings to signals, the shutdown deadline and the exit code;
+//! - `observability`: what a process shows of itself, which is its log, health, metrics and traces;
+//! - `broker`: reaching the broker and the topic, and deciding whether to wait or to give up.
+//!
+//! A service implements [`Service`], and its `main` calls [`main()`]. See `producer-svc` and `consumer-svc`.
 
-mod access;
-mod command;
-mod detail;
-mod failure;
-mod health;
-mod healthcheck;
-mod http;
-mod latency;
-mod logging;
-mod metrics;
-mod shutdown;
-mod start;
-mod supervise;
-mod throttle;
-#[cfg(feature = "otel")]
-mod traces;
-#[cfg(not(feature = "otel"))]
-#[path = "no_traces.rs"]
-mod traces;
+mod broker;
+mod observability;
+mod process;
 
-pub use access::Access;
-pub use command::command;
-pub use detail::{Detail, SUMMARY_RANGES_MAX};
-pub use failure::Failure;
-pub use health::Health;
-pub use latency::Latencies;
-pub use metrics::{LastTime, Metrics};
-pub use shutdown::{Shutdown, release};
-pub use start::{Begun, Identity, begin};
-pub use supervise::{Ending, supervise};
-pub use throttle::Throttle;
-pub use traces::{Processing, Traces};
+pub use broker::access::Access;
+pub use observability::health::Health;
+pub use observability::metrics::{LastTime, Metrics};
+pub use observability::throttle::Throttle;
+pub use observability::traces::{Processing, Traces};
+pub use process::command::main;
+pub use process::failure::Failure;
+pub use process::shutdown::{Shutdown, drop_in_background};
+pub use process::start::{Handles, Identity, Service, start};
+pub use process::supervise::Ending;

@@ -1,8 +1,7 @@
-//! Traces with OpenTelemetry: a span for each message that is sent, one for each that is processed, and the header by which
-//! the second knows the first.
+//! Traces with OpenTelemetry: one span for sending a message, one for processing it, and the record header that connects the two.
 //!
-//! Names and attributes are those of OpenTelemetry's messaging conventions 1.44. What is processed has a trace of its own,
-//! whose span is linked to that of the sender: there may be many groups, and a message may wait for days.
+//! Names and attributes follow the OpenTelemetry semantic conventions for messaging, version 1.44. Each processing is a trace of its
+//! own with a link to the sending span, because many groups may read a message, days after it was sent.
 
 use std::collections::HashMap;
 use std::ffi::CStr;
@@ -29,23 +28,23 @@ use rdkafka::bindings::{rd_kafka_header_get_last, rd_kafka_message_headers, rd_k
 use rdkafka::message::{BorrowedMessage, Header, Message as _, OwnedHeaders};
 use tracing::warn;
 
-use crate::failure::Failure;
-use crate::shutdown::Shutdown;
-use crate::start::Identity;
-use crate::throttle::Throttle;
+use super::throttle::Throttle;
+use crate::process::failure::Failure;
+use crate::process::shutdown::Shutdown;
+use crate::process::start::Identity;
 
-/// A longer key is somebody else's, and may be anything.
+/// Longer keys are those of other producers and are left out.
 const KEY_MAX_BYTES: usize = 200;
-/// How long the end may take: a collector on the same machine needs milliseconds, and one that is away must not matter.
+/// Bounds of the final export. A nearby collector takes milliseconds, and an absent one must not delay the shutdown.
 const FLUSH_MIN: Duration = Duration::from_millis(200);
 const FLUSH_MAX: Duration = Duration::from_secs(2);
 
-/// The traces of one service.
+/// The traces of one service; without a collector they do nothing.
 #[derive(Debug)]
-pub struct Traces(Option<On>);
+pub struct Traces(Option<Recorder>);
 
 #[derive(Debug)]
-struct On {
+struct Recorder {
     provider: SdkTracerProvider,
     tracer: SdkTracer,
     ids: Ids,
@@ -53,18 +52,17 @@ struct On {
     common: Vec<KeyValue>,
 }
 
-/// Records the processing of a message until it is dropped.
+/// The processing of one message, recorded until this is dropped.
 #[derive(Debug)]
 pub struct Processing {
     _span: Option<Span>,
 }
 
 impl Traces {
-    /// Starts to send traces, if the settings ask for it. `common` are attributes of every span, beside those that are always
-    /// there.
+    /// Starts to export traces if the settings name a collector. The attributes in `common` are added to every span.
     ///
     /// # Errors
-    /// The collector's address is none.
+    /// The address of the collector is invalid.
     pub fn start(
         settings: Option<&TracesSettings>,
         identity: &Identity,
@@ -74,87 +72,90 @@ impl Traces {
         let endpoint = format!("{}/v1/traces", settings.endpoint);
         let exporter = opentelemetry_otlp::SpanExporter::builder().with_http().with_endpoint(endpoint).build();
         let exporter = exporter.map_err(|error| {
-            let hint = "give http://host:4318";
+            let hint = "set an address such as http://host:4318";
             Failure::Settings(Problems(vec![Problem::new("OTEL_EXPORTER_OTLP_ENDPOINT", error.to_string(), hint)]))
         })?;
         let ids = Ids::default();
         let provider = SdkTracerProvider::builder()
-            .with_batch_exporter(Told { exporter, throttle: Mutex::default() })
-            // Decided for each message before it has a span.
+            .with_batch_exporter(LoggingExporter { exporter, throttle: Mutex::default() })
+            // Sampling is decided for each message before its span exists.
             .with_sampler(Sampler::AlwaysOn)
             .with_id_generator(ids.clone())
             .with_resource(resource(identity))
             .build();
-        let mut common: Vec<KeyValue> = common.iter().map(pair).collect();
+        let mut common: Vec<KeyValue> = common.iter().map(attribute).collect();
         common.push(KeyValue::new("messaging.system", "kafka"));
         common.push(KeyValue::new("messaging.client.id", identity.client_id.clone()));
         let sampler = Sampler::TraceIdRatioBased(settings.ratio);
-        Ok(Self(Some(On { tracer: provider.tracer("kafka-pair"), provider, ids, sampler, common })))
+        Ok(Self(Some(Recorder { tracer: provider.tracer("kafka-pair"), provider, ids, sampler, common })))
     }
 
-    /// What a message takes along, if it is traced: the identity of the span that [`Traces::sent`] will record.
+    /// The headers of a message that is to be traced, `None` for any other. They identify the span that [`Traces::sent`] records later.
     pub fn headers(&self) -> Option<OwnedHeaders> {
         let context = self.0.as_ref()?.new_context()?;
         let mut texts = HashMap::new();
         TraceContextPropagator::new().inject_context(&Context::new().with_remote_span_context(context), &mut texts);
         let texts = texts.iter().filter(|(_, value)| !value.is_empty());
-        Some(texts.fold(OwnedHeaders::new(), |all, (key, value)| all.insert(Header { key, value: Some(value) })))
+        Some(
+            texts.fold(OwnedHeaders::new(), |headers, (key, value)| headers.insert(Header { key, value: Some(value) })),
+        )
     }
 
-    /// Records the sending of a message that got its outcome now; `error` is a word for what went wrong.
+    /// Records the sending of a message whose outcome has just arrived, `latency` after it was sent. `error` names what went wrong.
     pub fn sent(&self, message: &BorrowedMessage<'_>, latency: Duration, error: Option<&'static str>) {
-        let Some(on) = &self.0 else { return };
-        // One without was not chosen.
+        let Some(recorder) = &self.0 else { return };
+        // A message without a context was not sampled.
         let Some(context) = context_of(message) else { return };
-        let mut attributes = on.attributes("send", message);
+        let mut attributes = recorder.attributes("send", message);
         if error.is_none() {
             attributes.push(KeyValue::new("messaging.kafka.offset", message.offset()));
         }
         attributes.extend(error.map(|error| KeyValue::new("error.type", error)));
-        on.ids.use_next(&context);
+        recorder.ids.set_next(&context);
         let now = SystemTime::now();
         let mut span = SpanBuilder::from_name(format!("send {}", message.topic()))
             .with_kind(SpanKind::Producer)
             .with_start_time(now.checked_sub(latency).unwrap_or(now))
             .with_attributes(attributes)
-            .start_with_context(&on.tracer, &Context::new());
+            .start_with_context(&recorder.tracer, &Context::new());
         if let Some(error) = error {
             span.set_status(Status::error(error));
         }
         span.end_with_timestamp(now);
     }
 
-    /// Records the processing of a message, from now until what it returns is dropped, if the sending is recorded and the
-    /// ratio chooses it here, too: the same ratio on both sides chooses the same messages.
+    /// Records the processing of a message, from now until the returned value is dropped. A message is sampled here if its sending was
+    /// and this service's ratio selects it; with the same ratio on both sides, the same messages are selected.
     pub fn process(&self, message: &BorrowedMessage<'_>) -> Processing {
-        Processing { _span: self.0.as_ref().and_then(|on| on.process(message)) }
+        Processing { _span: self.0.as_ref().and_then(|recorder| recorder.process(message)) }
     }
 
-    /// Sends what is left, as far as the end leaves time for it.
+    /// Exports the remaining spans, within the time left for the shutdown.
     pub fn finish(&self, shutdown: &Shutdown) {
-        if let Some(on) = &self.0
-            && let Err(error) = on.provider.shutdown_with_timeout(shutdown.time_left().clamp(FLUSH_MIN, FLUSH_MAX))
+        if let Some(recorder) = &self.0
+            && let Err(error) =
+                recorder.provider.shutdown_with_timeout(shutdown.time_left().clamp(FLUSH_MIN, FLUSH_MAX))
         {
             warn!(%error, "traces not exported");
         }
     }
 }
 
-impl On {
-    /// The identity of a span without a parent, if the ratio chooses it.
+impl Recorder {
+    /// The identity of a new root span, or `None` if the ratio does not select it.
     fn new_context(&self) -> Option<SpanContext> {
         let random = RandomIdGenerator::default();
         let (trace, span) = (random.new_trace_id(), random.new_span_id());
-        self.is_chosen(trace).then(|| SpanContext::new(trace, span, TraceFlags::SAMPLED, false, TraceState::default()))
+        self.is_sampled(trace).then(|| SpanContext::new(trace, span, TraceFlags::SAMPLED, false, TraceState::default()))
     }
 
-    fn is_chosen(&self, trace: TraceId) -> bool {
+    fn is_sampled(&self, trace: TraceId) -> bool {
         let sampling = self.sampler.should_sample(None, trace, "", &SpanKind::Producer, &[], &[]);
         sampling.decision == SamplingDecision::RecordAndSample
     }
 
     fn process(&self, message: &BorrowedMessage<'_>) -> Option<Span> {
-        let sender = context_of(message).filter(|it| it.is_sampled() && self.is_chosen(it.trace_id()))?;
+        let sender = context_of(message).filter(|sender| sender.is_sampled() && self.is_sampled(sender.trace_id()))?;
         let mut attributes = self.attributes("process", message);
         attributes.push(KeyValue::new("messaging.kafka.offset", message.offset()));
         let builder = SpanBuilder::from_name(format!("process {}", message.topic()))
@@ -183,24 +184,25 @@ impl On {
     }
 }
 
-fn pair((name, value): &(&'static str, &str)) -> KeyValue {
+fn attribute((name, value): &(&'static str, &str)) -> KeyValue {
     KeyValue::new(*name, (*value).to_owned())
 }
 
-/// What the environment says of the service (`OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`), and what we know for the rest.
+/// The attributes that the environment gives (`OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`), completed by our own.
 fn resource(identity: &Identity) -> Resource {
     let Identity { service, version, instance, .. } = identity;
-    let about: [(&'static str, &str); 3] =
+    let own: [(&'static str, &str); 3] =
         [("service.name", service), ("service.version", version), ("service.instance.id", instance)];
     let given = Resource::builder().build();
-    // What the SDK puts there when nobody named the service.
-    let is_free =
-        |name: &str| given.get(&name.to_owned().into()).is_none_or(|it| it.as_str().starts_with("unknown_service"));
-    let ours: Vec<KeyValue> = about.iter().filter(|(name, _)| is_free(name)).map(pair).collect();
-    Resource::builder().with_attributes(ours).build()
+    // The SDK sets `unknown_service` if the environment does not name the service.
+    let is_unset = |name: &str| {
+        given.get(&name.to_owned().into()).is_none_or(|value| value.as_str().starts_with("unknown_service"))
+    };
+    let missing: Vec<KeyValue> = own.iter().filter(|(name, _)| is_unset(name)).map(attribute).collect();
+    Resource::builder().with_attributes(missing).build()
 }
 
-/// The identity of the span that a message was sent with.
+/// The identity of the sending span, from the headers of the message.
 fn context_of(message: &BorrowedMessage<'_>) -> Option<SpanContext> {
     let mut texts = HashMap::from([("traceparent".to_owned(), header(message, c"traceparent")?.to_owned())]);
     texts.extend(header(message, c"tracestate").map(|state| ("tracestate".to_owned(), state.to_owned())));
@@ -208,14 +210,15 @@ fn context_of(message: &BorrowedMessage<'_>) -> Option<SpanContext> {
     Some(context.span().span_context().clone()).filter(SpanContext::is_valid)
 }
 
-/// The last header of that name, if it is text.
+/// The last header with this name, if its value is UTF-8.
 ///
-/// rdkafka's own way looks at every header, and panics where the name of one, which may be anybody's, is not UTF-8.
-#[expect(unsafe_code, reason = "rdkafka has no safe way to ask for a header by its name")]
+/// rdkafka's safe interface iterates over all headers and panics if the name of any of them, which another producer may have written,
+/// is not UTF-8.
+#[expect(unsafe_code, reason = "rdkafka has no safe way to look up a header by name")]
 fn header<'m>(message: &'m BorrowedMessage<'_>, name: &CStr) -> Option<&'m str> {
     let (mut headers, mut value, mut size) = (ptr::null_mut(), ptr::null(), 0);
-    // SAFETY: the message is alive, and so are its headers and their values, as long as the borrow of it. Both calls write
-    // nothing but the places given to them, and the second is made only when the first has found headers.
+    // SAFETY: the message, its headers and their values live as long as the borrow of the message. Both calls write only to the
+    // variables passed to them, and the second call is made only if the first one found headers.
     let bytes = unsafe {
         let none = rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR;
         if rd_kafka_message_headers(message.ptr(), &mut headers) != none
@@ -229,13 +232,13 @@ fn header<'m>(message: &'m BorrowedMessage<'_>, name: &CStr) -> Option<&'m str> 
     std::str::from_utf8(bytes).ok()
 }
 
-/// Random identities, except for a span whose identity is on its way already.
+/// Random identities, except for a sending span, whose identity was fixed when the message was sent.
 #[derive(Debug, Clone, Default)]
 struct Ids(Arc<Mutex<Option<(TraceId, SpanId)>>>);
 
 impl Ids {
-    /// The next span without a parent gets this identity.
-    fn use_next(&self, context: &SpanContext) {
+    /// Gives this identity to the next root span.
+    fn set_next(&self, context: &SpanContext) {
         *self.next() = Some((context.trace_id(), context.span_id()));
     }
 
@@ -245,7 +248,7 @@ impl Ids {
 }
 
 impl IdGenerator for Ids {
-    /// The SDK asks for this one second.
+    /// The SDK asks for the span id first and for the trace id second, so this call ends the use of a fixed identity.
     fn new_trace_id(&self) -> TraceId {
         self.next().take().map_or_else(|| RandomIdGenerator::default().new_trace_id(), |(trace, _)| trace)
     }
@@ -255,21 +258,21 @@ impl IdGenerator for Ids {
     }
 }
 
-/// Says in the log what could not be exported, which the SDK keeps to itself.
+/// Logs failed exports, which the SDK does not report.
 #[derive(Debug)]
-struct Told {
+struct LoggingExporter {
     exporter: opentelemetry_otlp::SpanExporter,
     throttle: Mutex<Throttle>,
 }
 
-impl SpanExporter for Told {
+impl SpanExporter for LoggingExporter {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         let spans = batch.len();
         let result = self.exporter.export(batch).await;
         if let Err(error) = &result {
             let mut throttle = self.throttle.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(untold) = throttle.tell("", Instant::now()) {
-                warn!(spans, untold, %error, "traces not exported");
+            if let Some(suppressed) = throttle.admit("", Instant::now()) {
+                warn!(spans, suppressed, %error, "traces not exported");
             }
         }
         result

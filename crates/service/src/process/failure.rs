@@ -1,34 +1,34 @@
-//! Why a service ends without having done what it was asked.
+//! The reasons for which a service ends without having finished its work.
 
 use std::io;
 
 use kafka_config::Problems;
 
-/// Why a service ends without having done what it was asked.
+/// The reason for which a service ends without having finished its work.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// librdkafka refuses the settings together; nothing was contacted.
+    /// librdkafka refuses the combination of settings. Nothing was contacted.
     #[error("{0}")]
     Settings(Problems),
-    /// The broker refuses the account, and it never worked before.
+    /// The broker refuses the account, which has not worked since the process started.
     #[error("the broker refused the account: {reason}")]
     Refused {
         /// What the broker or librdkafka said.
         reason: String,
     },
-    /// The client can't go on and says so.
+    /// librdkafka reports a fatal error, after which the client is unusable.
     #[error("the client reports a fatal error: {reason}")]
     Fatal {
         /// What librdkafka said.
         reason: String,
     },
-    /// The group has no committed offset, or one that the broker no longer has, and `KAFKA_AUTO_OFFSET_RESET=error` asks to end
-    /// then.
+    /// The group has no committed offset, or one that the broker no longer has, and `KAFKA_AUTO_OFFSET_RESET=error` forbids choosing
+    /// another.
     #[error("no offset to start from{} in topic {topic}: {reason}", list(.partitions))]
     NoOffset {
         /// Topic.
         topic: String,
-        /// Partitions without a committed offset, where there are any.
+        /// The partitions without a committed offset; may be empty.
         partitions: Vec<i32>,
         /// What librdkafka said.
         reason: String,
@@ -36,10 +36,10 @@ pub enum Failure {
     /// A line that accounts for messages could not be written.
     #[error("could not write the log")]
     Journal(#[source] io::Error),
-    /// A call of librdkafka failed that only fails when something is very wrong.
+    /// A librdkafka call failed that normally cannot fail.
     #[error("could not {step}")]
     Client {
-        /// What was tried.
+        /// The step that failed, as a verb phrase.
         step: &'static str,
         /// What librdkafka said.
         #[source]
@@ -48,7 +48,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// The exit code: 64 for settings, 77 for a refused account, 1 for everything else.
+    /// The exit code: 64 for wrong settings, 77 for a refused account, 1 otherwise.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -58,7 +58,7 @@ impl Failure {
         }
     }
 
-    /// The whole chain in one line.
+    /// This error and its sources, on one line.
     #[must_use]
     pub fn chain(&self) -> String {
         let mut text = self.to_string();
@@ -71,7 +71,7 @@ impl Failure {
     }
 }
 
-/// What goes between `from` and `in topic`.
+/// The part of the message between `from` and `in topic`.
 fn list(partitions: &[i32]) -> String {
     if partitions.is_empty() {
         return String::new();

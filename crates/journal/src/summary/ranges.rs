@@ -1,13 +1,14 @@
-//! Runs of consecutive messages: what makes a summary line as good as the lines that it stands for.
+//! Ranges of consecutive messages. They make a summary line as exact as the single lines it replaces.
 
 use std::collections::BTreeMap;
 
 use message::{PSEQ_MAX, RunId};
 use serde::{Deserialize, Serialize};
 
-/// Consecutive messages of one partition: offsets rise by one, and so do the pseq of those that are ours.
+/// Consecutive messages of one partition: the offset rises by one from message to message, and so does the pseq unless the messages
+/// are foreign.
 ///
-/// Reading one back fails when its numbers can't be: a damaged line must not pass for evidence.
+/// Deserialising fails if the numbers are impossible, so that a damaged line is never taken as evidence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "RawRange")]
 pub struct Range {
@@ -37,21 +38,21 @@ impl TryFrom<RawRange> for Range {
     fn try_from(raw: RawRange) -> Result<Self, Self::Error> {
         let RawRange { partition, offset, run, pseq } = raw;
         let range = Self { partition, offset, run, pseq };
-        if range.is_possible() { Ok(range) } else { Err("impossible offsets or pseq") }
+        if range.is_valid() { Ok(range) } else { Err("impossible offsets or pseq") }
     }
 }
 
 impl Range {
-    /// A single message.
+    /// The range of a single message. `key` is its run and pseq, `None` for a foreign message.
     #[must_use]
     pub fn one(partition: i32, offset: i64, key: Option<(RunId, u64)>) -> Self {
         Self { partition, offset: [offset; 2], run: key.map(|(run, _)| run), pseq: key.map(|(_, pseq)| [pseq; 2]) }
     }
 
-    /// Whether these can be messages of a partition: numbers rise from 0, or from 1 for pseq, equally far, and stay where
-    /// adding to them is safe.
+    /// Whether these can be messages of a partition: offsets start at 0 and pseq at 1, both cover equally many messages, and both
+    /// are small enough that arithmetic on them cannot overflow.
     #[must_use]
-    pub fn is_possible(&self) -> bool {
+    pub fn is_valid(&self) -> bool {
         let [first, last] = self.offset;
         let offset = self.partition >= 0 && 0 <= first && first <= last && last < i64::MAX / 2;
         let pseq = self
@@ -60,20 +61,20 @@ impl Range {
         offset && pseq
     }
 
-    /// How many messages.
+    /// Number of messages.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.offset[0].abs_diff(self.offset[1]) + 1
     }
 
-    /// Takes `next` in, if it goes on where this one ends.
+    /// Appends `next` if it continues where this range ends; returns whether it did.
     fn extend(&mut self, next: &Self) -> bool {
-        let pseq_goes_on = match (self.pseq, next.pseq) {
+        let pseq_continues = match (self.pseq, next.pseq) {
             (None, None) => true,
             (Some([_, last]), Some([first, _])) => self.run == next.run && last.checked_add(1) == Some(first),
             _ => false,
         };
-        if !pseq_goes_on || self.offset[1].checked_add(1) != Some(next.offset[0]) {
+        if !pseq_continues || self.offset[1].checked_add(1) != Some(next.offset[0]) {
             return false;
         }
         self.offset[1] = next.offset[1];
@@ -84,12 +85,12 @@ impl Range {
     }
 }
 
-/// Collects messages into as few ranges as their order allows.
+/// Collects messages into as few ranges as the order of their arrival allows.
 #[derive(Debug, Default)]
 pub struct Ranges {
-    /// The one that grows, by partition: messages of several partitions come mixed.
+    /// The range that is still growing, for each partition: messages of several partitions arrive interleaved.
     open: BTreeMap<i32, Range>,
-    done: Vec<Range>,
+    closed: Vec<Range>,
 }
 
 impl Ranges {
@@ -101,32 +102,32 @@ impl Ranges {
             }
             std::collections::btree_map::Entry::Occupied(mut place) => {
                 if !place.get_mut().extend(&message) {
-                    self.done.push(place.insert(message));
+                    self.closed.push(place.insert(message));
                 }
             }
         }
     }
 
-    /// How many ranges there are.
+    /// Number of ranges.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.open.len() + self.done.len()
+        self.open.len() + self.closed.len()
     }
 
-    /// Whether nothing was added.
+    /// Whether no message was added.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.open.is_empty()
     }
 
-    /// The next offset of each partition, one above the last that was added.
+    /// For each partition, the offset after the last message that was added.
     pub fn next_offsets(&self) -> impl Iterator<Item = (i32, i64)> {
         self.open.iter().map(|(partition, range)| (*partition, range.offset[1] + 1))
     }
 
-    /// All ranges, in the order of each partition; nothing is left.
+    /// Returns all ranges, in order of arrival within each partition, and starts over.
     pub fn take(&mut self) -> Vec<Range> {
-        let mut ranges = std::mem::take(&mut self.done);
+        let mut ranges = std::mem::take(&mut self.closed);
         ranges.extend(std::mem::take(&mut self.open).into_values());
         ranges
     }
@@ -137,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn consecutive_messages_are_one_range_a_partition() {
+    fn consecutive_messages_form_one_range_per_partition() {
         let run = RunId::new();
         let mut ranges = Ranges::default();
         for i in 0..100 {
@@ -152,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn impossible_numbers_are_not_read() {
+    fn impossible_numbers_are_refused() {
         let read = |text: &str| serde_json::from_str::<Range>(text).is_ok();
         let run = RunId::new();
         assert!(read(&format!(r#"{{"partition":0,"offset":[3,4],"run":"{run}","pseq":[1,2]}}"#)));
@@ -163,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn every_break_starts_a_range_and_no_message_is_dropped() {
+    fn every_gap_starts_a_new_range_and_no_message_is_dropped() {
         let (one, other) = (RunId::new(), RunId::new());
         let messages = [
             Range::one(0, 1, Some((one, 1))),
@@ -173,8 +174,8 @@ mod tests {
             Range::one(0, 6, Some((other, 6))),
             Range::one(0, 7, None),
             Range::one(0, 8, None),
-            Range::one(0, 8, None), // again
-            Range::one(0, 3, None), // back
+            Range::one(0, 8, None), // the same offset again
+            Range::one(0, 3, None), // a lower offset
         ];
         let mut ranges = Ranges::default();
         messages.into_iter().for_each(|message| ranges.push(message));

@@ -1,4 +1,4 @@
-//! The HTTP listener: `/livez` and `/readyz`, each a word or a reason, and `/metrics`.
+//! The HTTP listener: `/livez`, `/readyz` and `/metrics`.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -15,39 +15,39 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
-use crate::health::Health;
-use crate::metrics::Metrics;
+use super::health::Health;
+use super::metrics::Metrics;
 
-/// More askers at once wait for their turn.
+/// Further connections wait until one of these has ended.
 const CONNECTIONS_MAX: usize = 32;
-/// For a whole connection: those who ask are near, and ask little.
+/// For a whole connection. Probes and scrapers are close by and send small requests.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
-/// When no connection can be accepted, most likely for want of file descriptors.
-const PAUSE: Duration = Duration::from_millis(200);
+/// How long to wait after a failed `accept`, which most likely means that file descriptors ran out.
+const ACCEPT_RETRY: Duration = Duration::from_millis(200);
 
-/// Answers whoever connects, for as long as it is polled.
+/// Serves connections for as long as this future is polled.
 pub(crate) async fn serve(listener: TcpListener, health: Arc<Health>, metrics: Arc<Metrics>) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
         // The semaphore is never closed.
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, _)) => {
                 let (health, metrics) = (Arc::clone(&health), Arc::clone(&metrics));
                 tokio::spawn(async move {
-                    // An asker that is slow, or gone, or talks something else, gets no more than its time.
-                    drop(tokio::time::timeout(CONNECTION_TIMEOUT, answer_all(stream, &health, &metrics)).await);
-                    drop(place);
+                    // Bounds clients that are slow, gone, or speak another protocol.
+                    drop(tokio::time::timeout(CONNECTION_TIMEOUT, serve_connection(stream, &health, &metrics)).await);
+                    drop(permit);
                 });
             }
-            Err(_) => tokio::time::sleep(PAUSE).await,
+            Err(_) => tokio::time::sleep(ACCEPT_RETRY).await,
         }
     }
 }
 
 const METRICS_TYPE: &str = prometheus::TEXT_FORMAT;
 
-async fn answer_all(stream: TcpStream, health: &Health, metrics: &Metrics) -> Result<(), hyper::Error> {
+async fn serve_connection(stream: TcpStream, health: &Health, metrics: &Metrics) -> Result<(), hyper::Error> {
     let service = service_fn(|request| async move { Ok::<_, Infallible>(answer(&request, health, metrics)) });
     http1::Builder::new()
         .timer(TokioTimer::new())
@@ -58,20 +58,20 @@ async fn answer_all(stream: TcpStream, health: &Health, metrics: &Metrics) -> Re
 
 fn answer(request: &Request<Incoming>, health: &Health, metrics: &Metrics) -> Response<Full<Bytes>> {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return respond(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD");
+        return respond(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are allowed");
     }
     match request.uri().path() {
-        "/livez" => verdict(health.live()),
-        "/readyz" => verdict(health.ready()),
+        "/livez" => health_response(health.live()),
+        "/readyz" => health_response(health.ready()),
         "/metrics" => match metrics.text(health.ready().is_ok()) {
             Ok(text) => respond_with(StatusCode::OK, METRICS_TYPE, text),
             Err(error) => respond(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
         },
-        _ => respond(StatusCode::NOT_FOUND, "there are /livez, /readyz and /metrics"),
+        _ => respond(StatusCode::NOT_FOUND, "not found; try /livez, /readyz or /metrics"),
     }
 }
 
-fn verdict(health: Result<(), String>) -> Response<Full<Bytes>> {
+fn health_response(health: Result<(), String>) -> Response<Full<Bytes>> {
     match health {
         Ok(()) => respond(StatusCode::OK, "ok"),
         Err(reason) => respond(StatusCode::SERVICE_UNAVAILABLE, &reason),
@@ -89,8 +89,8 @@ fn respond_with(status: StatusCode, content_type: &'static str, text: String) ->
     response
 }
 
-/// An address at which the listener of this machine's `listen` can be asked.
-pub(crate) fn reachable(listen: SocketAddr) -> SocketAddr {
+/// The address to connect to for a listener on `listen`: loopback where the listener is bound to all interfaces.
+pub(crate) fn connect_address(listen: SocketAddr) -> SocketAddr {
     let ip = match listen {
         _ if !listen.ip().is_unspecified() => listen.ip(),
         SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),

@@ -1,4 +1,4 @@
-//! Everything that is logged with `tracing`, in the same form and through the same writer as the journal.
+//! Sends events of the `tracing` crate to the journal, so that all lines have one format and one writer.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,14 +11,14 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Registry};
 
-/// Sends this process' events to `journal`. The first call wins: a process has one log.
+/// Sends the events of this process to `journal`. Only the first call has an effect, because a process has one log.
 pub(crate) fn install(journal: Arc<Journal>, filter: EnvFilter) {
-    // rdkafka closes a consumer on drop, and complains when it has been closed already, as ours always has by then.
+    // rdkafka closes a consumer when it is dropped, and logs an error if it is closed already, as ours always is by then.
     let filter = match "rdkafka::consumer::base_consumer=off".parse() {
         Ok(directive) => filter.add_directive(directive),
         Err(_) => filter,
     };
-    // An error means that logging is installed already.
+    // Fails only if logging is installed already.
     drop(Registry::default().with(ToJournal(journal).with_filter(filter)).try_init());
 }
 
@@ -35,45 +35,45 @@ impl<S: Subscriber> Layer<S> for ToJournal {
             tracing::Level::WARN => Level::Warn,
             tracing::Level::ERROR => Level::Error,
         };
-        // Nothing rests on these lines; those that something rests on don't come this way.
-        drop(self.0.event(level, &fields.message, &fields.others));
+        // Events are not evidence, so a failed write is ignored. Lines that account for messages do not come this way.
+        drop(self.0.event(level, &fields.message, &fields.rest));
     }
 }
 
 #[derive(Default)]
 struct Fields {
     message: String,
-    others: Map<String, Value>,
+    rest: Map<String, Value>,
 }
 
 impl Fields {
-    fn put(&mut self, field: &Field, value: Value) {
-        // What the bridge from the `log` crate adds about its source.
+    fn insert(&mut self, field: &Field, value: Value) {
+        // The bridge from the `log` crate adds fields about the source location.
         if !field.name().starts_with("log.") {
-            self.others.insert(field.name().to_owned(), value);
+            self.rest.insert(field.name().to_owned(), value);
         }
     }
 }
 
 impl Visit for Fields {
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.put(field, value.into());
+        self.insert(field, value.into());
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.put(field, value.into());
+        self.insert(field, value.into());
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.put(field, value.into());
+        self.insert(field, value.into());
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.put(field, value.into());
+        self.insert(field, value.into());
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.put(field, value.into());
+        self.insert(field, value.into());
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
@@ -81,8 +81,8 @@ impl Visit for Fields {
         if field.name() == "message" {
             self.message = text;
         } else {
-            // Lists of partitions look the same in `Debug` and in JSON; what is no JSON is text.
-            self.put(field, serde_json::from_str(&text).unwrap_or(Value::String(text)));
+            // A list of partitions looks the same in `Debug` and in JSON. Anything that is not JSON is kept as text.
+            self.insert(field, serde_json::from_str(&text).unwrap_or(Value::String(text)));
         }
     }
 }

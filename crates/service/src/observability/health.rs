@@ -1,23 +1,23 @@
-//! Whether the service works, as its loop says and as the clock shows.
+//! Liveness and readiness, as reported by the loop and as seen from how long ago it last reported.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A loop that has not ticked for so long is not ready. Nothing that it waits for on purpose takes as long.
-const STALLED_AFTER: Duration = Duration::from_secs(5);
+/// A loop that has not ticked for this long is not ready. It never waits this long on purpose.
+const NOT_READY_AFTER: Duration = Duration::from_secs(5);
 
-/// What the loop last said of itself. Shared by the loop and by who asks.
+/// The state that the loop last reported. Shared by the loop and the HTTP listener.
 ///
-/// *Alive* means that a restart would not help: the loop goes round. Whether the broker can be reached is none of it.
-/// *Ready* means that the service does what it is for.
+/// *Live* means that a restart would not help, because the loop still makes progress. Whether the broker is reachable does not matter
+/// here. *Ready* means that the service does its work: it delivers messages, or is a member of its group.
 #[derive(Debug)]
 pub struct Health {
     start: Instant,
-    /// How long the loop may stand still before only a restart can help.
+    /// How long the loop may go without a tick before only a restart can help.
     stall_limit: Duration,
-    /// Milliseconds from `start` to the last tick.
+    /// Milliseconds between `start` and the last tick.
     ticked_ms: AtomicU64,
     is_stopping: AtomicBool,
     not_ready: Mutex<Option<&'static str>>,
@@ -25,8 +25,8 @@ pub struct Health {
 }
 
 impl Health {
-    /// A service that has just started: alive, and not ready. `stall_limit` is how long its loop may stand still before
-    /// only a restart can help.
+    /// The state of a service that has just started: live, but not ready. `stall_limit` is how long its loop may go without a tick
+    /// before only a restart can help.
     #[must_use]
     pub fn new(stall_limit: Duration) -> Arc<Self> {
         Arc::new(Self {
@@ -39,33 +39,33 @@ impl Health {
         })
     }
 
-    fn reason<'a>(reason: &'a Mutex<Option<&'static str>>) -> MutexGuard<'a, Option<&'static str>> {
+    fn lock<'a>(reason: &'a Mutex<Option<&'static str>>) -> MutexGuard<'a, Option<&'static str>> {
         reason.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How long the loop may stand still before only a restart can help.
+    /// How long the loop may go without a tick before only a restart can help.
     #[must_use]
     pub fn stall_limit(&self) -> Duration {
         self.stall_limit
     }
 
-    /// The loop goes round. To be called every two seconds at the latest while it is not held up.
+    /// Reports progress. The loop calls this at least every two seconds unless it is blocked.
     pub fn tick(&self) {
         let ticked = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.ticked_ms.store(ticked, Ordering::Relaxed);
     }
 
-    /// The loop says why the service is not ready, or with `None` that it is.
+    /// Sets the reason why the service is not ready, or `None` if it is ready.
     pub fn set_not_ready(&self, reason: Option<&'static str>) {
-        *Self::reason(&self.not_ready) = reason;
+        *Self::lock(&self.not_ready) = reason;
     }
 
-    /// The loop says why only a restart can help, though it goes round itself, or with `None` that it needs none.
+    /// Sets the reason why only a restart can help although the loop makes progress, or `None` if there is no such reason.
     pub fn set_not_alive(&self, reason: Option<&'static str>) {
-        *Self::reason(&self.not_alive) = reason;
+        *Self::lock(&self.not_alive) = reason;
     }
 
-    /// From here on the service is not ready, and its shutdown has a deadline of its own.
+    /// Marks the service as stopping. It is not ready from now on, and is reported live because the shutdown has its own deadline.
     pub fn stop(&self) {
         self.is_stopping.store(true, Ordering::Relaxed);
     }
@@ -74,32 +74,40 @@ impl Health {
         self.start.elapsed().saturating_sub(Duration::from_millis(self.ticked_ms.load(Ordering::Relaxed)))
     }
 
+    /// Answers `/livez`.
+    ///
     /// # Errors
-    /// Why only a restart can help.
+    /// The reason why only a restart can help.
     pub fn live(&self) -> Result<(), String> {
         let stalled_for = self.stalled_for();
         if self.is_stopping.load(Ordering::Relaxed) {
             return Ok(());
         }
         if stalled_for > self.stall_limit {
-            return Err(format!("the loop has stood still for {} s", stalled_for.as_secs()));
+            return Err(stalled(stalled_for));
         }
-        Self::reason(&self.not_alive).map_or(Ok(()), |reason| Err(reason.to_owned()))
+        Self::lock(&self.not_alive).map_or(Ok(()), |reason| Err(reason.to_owned()))
     }
 
+    /// Answers `/readyz`.
+    ///
     /// # Errors
-    /// Why the service does not do what it is for.
+    /// The reason why the service does not do its work.
     pub fn ready(&self) -> Result<(), String> {
         if self.is_stopping.load(Ordering::Relaxed) {
             return Err("stopping".to_owned());
         }
         let stalled_for = self.stalled_for();
-        if stalled_for > STALLED_AFTER.min(self.stall_limit) {
-            return Err(format!("the loop has stood still for {} s", stalled_for.as_secs()));
+        if stalled_for > NOT_READY_AFTER.min(self.stall_limit) {
+            return Err(stalled(stalled_for));
         }
-        let reason = Self::reason(&self.not_ready).or(*Self::reason(&self.not_alive));
+        let reason = Self::lock(&self.not_ready).or(*Self::lock(&self.not_alive));
         reason.map_or(Ok(()), |reason| Err(reason.to_owned()))
     }
+}
+
+fn stalled(duration: Duration) -> String {
+    format!("the loop has made no progress for {} s", duration.as_secs())
 }
 
 #[cfg(test)]
@@ -107,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_service_is_alive_at_once_and_ready_when_its_loop_says_so() {
+    fn a_service_is_live_at_once_and_ready_when_its_loop_reports_it() {
         let health = Health::new(Duration::from_secs(60));
         assert_eq!(health.live(), Ok(()));
         assert_eq!(health.ready(), Err("starting".to_owned()));
@@ -118,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_loop_that_stands_still_is_neither_ready_nor_alive_until_it_goes_on() {
+    fn a_loop_without_progress_is_neither_ready_nor_live_until_it_ticks_again() {
         let health = Health::new(Duration::ZERO);
         health.set_not_ready(None);
         while health.stalled_for().is_zero() {
@@ -132,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_that_stops_is_not_ready_and_is_left_alone() {
+    fn a_stopping_service_is_not_ready_but_live() {
         let health = Health::new(Duration::ZERO);
         health.set_not_ready(None);
         health.stop();

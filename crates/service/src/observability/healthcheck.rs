@@ -1,4 +1,5 @@
-//! The subcommand `healthcheck`: asks a running service whether it is ready, for images that hold no shell and no client.
+//! The subcommand `healthcheck` asks a running service whether it is ready. It serves images that contain neither a shell nor an HTTP
+//! client.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -11,27 +12,30 @@ use hyper_util::rt::TokioIo;
 use kafka_config::Environment;
 use tokio::net::TcpStream;
 
-use crate::failure::Failure;
-use crate::http::reachable;
+use super::http::connect_address;
+use crate::process::failure::Failure;
 
-/// Below what who runs a check gives it, so that the reason is told and not the timeout.
+/// Shorter than the timeouts that Docker and Kubernetes apply to a health check, so that they show the reason and not a timeout.
 const TIMEOUT: Duration = Duration::from_secs(2);
 const ANSWER_MAX_BYTES: usize = 4096;
 
-/// Asks the service with this process' `HTTP_ADDR` for `/readyz`, and prints its answer: 0 when it is ready, 1 when it is
-/// not or does not answer, 64 without an address.
+/// Requests `/readyz` from the service at `HTTP_ADDR` and prints the answer if it is not ready. Exits with 0 if the service is ready,
+/// with 1 if it is not or does not answer, and with 64 if the address is missing or wrong.
 #[must_use]
 pub(crate) fn healthcheck() -> ExitCode {
     let address = match kafka_config::http_addr(&Environment::of_process()) {
-        Ok(address) => reachable(address),
+        Ok(address) => connect_address(address),
         Err(problems) => {
             let failure = Failure::Settings(problems);
             eprintln!("{failure}");
             return ExitCode::from(failure.exit_code());
         }
     };
-    let asked =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime").and_then(|runtime| {
+    let asked = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("could not start the async runtime")
+        .and_then(|runtime| {
             runtime.block_on(async {
                 let answer = tokio::time::timeout(TIMEOUT, ask(address)).await;
                 answer.with_context(|| format!("no answer within {} s", TIMEOUT.as_secs()))?
@@ -47,9 +51,9 @@ pub(crate) fn healthcheck() -> ExitCode {
 }
 
 async fn ask(address: std::net::SocketAddr) -> Result<()> {
-    let stream = TcpStream::connect(address).await.context("the service does not listen")?;
+    let stream = TcpStream::connect(address).await.context("nothing listens at HTTP_ADDR")?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    // Ends with the runtime.
+    // The task ends with the runtime.
     tokio::spawn(connection);
     let request = Request::get("/readyz").header("host", address.to_string()).body(Empty::<Bytes>::new())?;
     let response = sender.send_request(request).await?;

@@ -1,4 +1,4 @@
-//! The same as `traces.rs`, in a binary that was built without: nothing, for nothing.
+//! Stands in for `traces.rs` in binaries built without the feature `otel`. Does nothing and costs nothing.
 
 use std::time::Duration;
 
@@ -6,47 +6,47 @@ use kafka_config::TracesSettings;
 use rdkafka::message::{BorrowedMessage, OwnedHeaders};
 use tracing::warn;
 
-use crate::failure::Failure;
-use crate::shutdown::Shutdown;
-use crate::start::Identity;
+use crate::process::failure::Failure;
+use crate::process::shutdown::Shutdown;
+use crate::process::start::Identity;
 
-/// There are none.
+/// No traces.
 #[derive(Debug)]
 pub struct Traces;
 
-/// Nothing is recorded.
+/// Records nothing.
 #[derive(Debug)]
 pub struct Processing;
 
 impl Traces {
-    /// Tells who wants traces that this binary has none.
+    /// Logs a warning if the settings ask for traces.
     ///
     /// # Errors
-    /// None.
+    /// Never fails.
     pub fn start(settings: Option<&TracesSettings>, _: &Identity, _: &[(&'static str, &str)]) -> Result<Self, Failure> {
         if settings.is_some() {
-            let next_step = "build with `--features otel`, or take OTEL_EXPORTER_OTLP_ENDPOINT away";
+            let next_step = "build with `--features otel`, or unset OTEL_EXPORTER_OTLP_ENDPOINT";
             warn!(next_step, "this binary was built without traces");
         }
         Ok(Self)
     }
 
-    /// A message needs none.
+    /// No headers.
     #[inline]
     pub fn headers(&self) -> Option<OwnedHeaders> {
         None
     }
 
-    /// Nothing is recorded.
+    /// Records nothing.
     #[inline]
     pub fn sent(&self, _: &BorrowedMessage<'_>, _: Duration, _: Option<&'static str>) {}
 
-    /// Nothing is recorded.
+    /// Records nothing.
     #[inline]
     pub fn process(&self, _: &BorrowedMessage<'_>) -> Processing {
         Processing
     }
 
-    /// Nothing is left.
+    /// Exports nothing.
     pub fn finish(&self, _: &Shutdown) {}
 }

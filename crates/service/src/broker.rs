@@ -1,0 +1,4 @@
+//! Reaching the broker and the topic.
+
+pub(crate) mod access;
+mod obstacle;

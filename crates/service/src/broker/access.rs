@@ -1,0 +1,270 @@
+//! Access to the topic: what librdkafka reports about it, logged at most every ten seconds, and when to give up.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use kafka_config::{Connection, Properties};
+use rdkafka::client::{Client, ClientContext};
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::RDKafkaErrorCode as Code;
+use tracing::{debug, error, info, warn};
+
+use super::obstacle::{Kind, Obstacle};
+use crate::observability::health::Health;
+use crate::observability::throttle::Throttle;
+use crate::process::failure::Failure;
+use crate::process::shutdown::Shutdown;
+
+/// An obstacle is logged once it has lasted this long. A broker that is just starting, or one broken connection, is not logged.
+const WARN_AFTER: Duration = Duration::from_secs(2);
+const WARN_INTERVAL: Duration = Duration::from_secs(10);
+/// A refusal may pass: a starting broker opens its listeners before it has loaded its accounts.
+const REFUSAL_GRACE: Duration = Duration::from_secs(4);
+const PROBE_INTERVAL: Duration = Duration::from_secs(1);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
+/// Pause between two probes while the topic is awaited.
+const PROBE_PAUSE: Duration = Duration::from_millis(500);
+
+#[derive(Debug, Default)]
+struct State {
+    obstacle: Option<Obstacle>,
+    warned_at: Option<Instant>,
+    probed_at: Option<Instant>,
+    has_worked: bool,
+    /// Limits the errors that say nothing about reaching the topic.
+    other_errors: Throttle,
+}
+
+/// Tracks what stands between a client and its topic. Shared by the loop and librdkafka's callbacks.
+///
+/// The service waits for an unreachable broker and for a missing topic. A refused account ends the service if the account has not
+/// worked since the start: then the settings are wrong, and waiting does not help. If the account worked before, somebody is changing
+/// accounts, and the service continues as soon as it is let in again.
+#[derive(Debug)]
+pub struct Access {
+    bootstrap_servers: String,
+    topic: String,
+    properties: Properties,
+    state: Mutex<State>,
+}
+
+impl Access {
+    /// No obstacle is known yet.
+    #[must_use]
+    pub fn new(connection: &Connection, properties: Properties) -> Self {
+        Self {
+            bootstrap_servers: connection.bootstrap_servers.clone(),
+            topic: connection.topic.clone(),
+            properties,
+            state: Mutex::default(),
+        }
+    }
+
+    /// The client's librdkafka properties.
+    #[must_use]
+    pub fn properties(&self) -> &Properties {
+        &self.properties
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Handles a log line of librdkafka. For [`ClientContext::log`].
+    ///
+    /// What these lines mean for the user is logged elsewhere in words of our own, so all but the critical ones are DEBUG.
+    pub fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
+        let text = self.properties.redact(text);
+        match level {
+            RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
+                error!(target: "librdkafka", facility, text, "librdkafka");
+            }
+            _ => debug!(target: "librdkafka", facility, text, "librdkafka"),
+        }
+    }
+
+    /// Handles an error that librdkafka reports. For [`ClientContext::error`], to which every error is passed first.
+    pub fn handle_error(&self, code: Option<Code>, reason: &str) {
+        if self.note_obstacle(code, reason) || matches!(code, Some(Code::AutoOffsetReset | Code::PollExceeded)) {
+            return;
+        }
+        // Throttled by code, because the texts contain counts and times.
+        let suppressed = self.state().other_errors.admit(&format!("{code:?}"), Instant::now());
+        if let Some(suppressed) = suppressed {
+            warn!(error = self.properties.redact(reason), suppressed, "client reported an error");
+        }
+    }
+
+    /// Remembers the error if it explains why the topic cannot be reached. Returns whether it does.
+    pub fn note_obstacle(&self, code: Option<Code>, reason: &str) -> bool {
+        // Classify before redacting: redaction can remove the words that the classification looks for.
+        let Some(kind) = Kind::of(code, reason) else { return false };
+        let reason = self.properties.redact(reason);
+        let mut state = self.state();
+        match &mut state.obstacle {
+            // A client whose account is refused also reports that no broker is reachable and that the topic is missing.
+            Some(known) if known.kind.is_refusal() && !kind.is_refusal() => {}
+            // `AllBrokersDown` follows a more specific error.
+            Some(_) if code == Some(Code::AllBrokersDown) => {}
+            Some(known) if known.kind == kind => {
+                known.reason = reason;
+                known.failures += 1;
+            }
+            _ => state.obstacle = Some(Obstacle { kind, reason, since: Instant::now(), failures: 1 }),
+        }
+        true
+    }
+
+    /// Records that the broker accepted a request: an acknowledgement, an assignment or a message arrived.
+    pub fn confirm(&self) {
+        let mut state = self.state();
+        state.has_worked = true;
+        Self::clear(&mut state);
+    }
+
+    fn clear(state: &mut State) {
+        if state.obstacle.take().is_some() && state.warned_at.take().is_some() {
+            info!("broker reachable again");
+        }
+    }
+
+    /// The obstacle in constant words, if it has lasted for more than a moment.
+    pub fn obstacle(&self) -> Option<&'static str> {
+        let state = self.state();
+        let obstacle = state.obstacle.as_ref()?;
+        (obstacle.since.elapsed() >= WARN_AFTER).then_some(obstacle.kind.name())
+    }
+
+    /// Requests the metadata of the topic. Returns the number of its partitions, or `None` after noting an obstacle.
+    ///
+    /// Blocks for at most a second. The errors that explain a failure arrive only when the client is polled.
+    pub fn probe<C: ClientContext>(&self, client: &Client<C>) -> Option<usize> {
+        let (code, reason) = match client.fetch_metadata(Some(&self.topic), PROBE_TIMEOUT) {
+            Ok(metadata) => match metadata.topics().first() {
+                Some(topic) => match topic.error() {
+                    None if !topic.partitions().is_empty() => {
+                        let mut state = self.state();
+                        // Metadata needs fewer rights than writing or reading, so it does not disprove a missing right.
+                        if state.obstacle.as_ref().is_none_or(|obstacle| obstacle.kind != Kind::Unauthorised) {
+                            Self::clear(&mut state);
+                        }
+                        return Some(topic.partitions().len());
+                    }
+                    None => (Code::UnknownTopicOrPartition, "the topic has no partitions".to_owned()),
+                    Some(error) => {
+                        let code = Code::from(error);
+                        (code, code.to_string())
+                    }
+                },
+                None => (Code::UnknownTopicOrPartition, "the broker does not list the topic".to_owned()),
+            },
+            Err(error) => {
+                // An error that librdkafka reported by itself is more specific than this one.
+                if self.state().obstacle.is_none() {
+                    self.note_obstacle(Some(Code::BrokerTransportFailure), &error.to_string());
+                }
+                return None;
+            }
+        };
+        if !self.note_obstacle(Some(code), &reason) {
+            // Any other error of the topic is waited for like a missing topic.
+            self.note_obstacle(Some(Code::UnknownTopicOrPartition), &reason);
+        }
+        None
+    }
+
+    /// Waits until the broker knows the topic. Returns the number of its partitions, or `None` if the shutdown was requested first.
+    /// `poll` polls the client once, blocking for a few tenths of a second at most.
+    ///
+    /// # Errors
+    /// The account is refused, or the client reports a fatal error.
+    pub fn wait_for_topic<C: ClientContext>(
+        &self,
+        client: &Client<C>,
+        poll: impl Fn(),
+        health: &Health,
+        shutdown: &Shutdown,
+    ) -> Result<Option<usize>, Failure> {
+        while !shutdown.is_requested() {
+            health.tick();
+            if let Some(partitions) = self.probe(client) {
+                info!(topic = self.topic, partitions, "topic found");
+                return Ok(Some(partitions));
+            }
+            // The errors that explain the failure are delivered by polling.
+            let until = Instant::now() + PROBE_PAUSE;
+            while Instant::now() < until && !shutdown.is_requested() {
+                poll();
+            }
+            self.fail_or_warn(client)?;
+            health.set_not_ready(Some(self.obstacle().unwrap_or("starting")));
+        }
+        Ok(None)
+    }
+
+    /// To be called regularly by the loop. Probes at most once a second whether an obstacle still exists, logs it when it is time,
+    /// and fails when waiting does not help.
+    ///
+    /// A probe blocks for up to a second. None is made if `answer_pending`: a request is under way whose outcome will tell the same.
+    ///
+    /// # Errors
+    /// The account is refused, or the client reports a fatal error.
+    pub fn check<C: ClientContext>(&self, client: &Client<C>, answer_pending: bool) -> Result<(), Failure> {
+        let now = Instant::now();
+        let is_due = !answer_pending && {
+            let mut state = self.state();
+            let is_due = state.obstacle.is_some() && state.probed_at.is_none_or(|at| now - at >= PROBE_INTERVAL);
+            if is_due {
+                state.probed_at = Some(now);
+            }
+            is_due
+        };
+        if is_due {
+            self.probe(client);
+        }
+        self.fail_or_warn(client)
+    }
+
+    fn fail_or_warn<C: ClientContext>(&self, client: &Client<C>) -> Result<(), Failure> {
+        let now = Instant::now();
+        let mut state = self.state();
+        if let Some((code, reason)) = client.fatal_error() {
+            // An account that may not write to any topic gets no producer id, which librdkafka reports as a fatal error.
+            let is_refusal = Kind::of(Some(code), &reason).is_some_and(Kind::is_refusal) && !state.has_worked;
+            let reason = self.properties.redact(&reason);
+            return Err(if is_refusal { Failure::Refused { reason } } else { Failure::Fatal { reason } });
+        }
+        let has_worked = state.has_worked;
+        let Some(Obstacle { kind, reason, since, failures }) = &state.obstacle else { return Ok(()) };
+        let waited = now.saturating_duration_since(*since);
+        if kind.is_refusal() && !has_worked && waited >= REFUSAL_GRACE {
+            return Err(Failure::Refused { reason: reason.clone() });
+        }
+        let warned_recently = state.warned_at.is_some_and(|at| now.saturating_duration_since(at) < WARN_INTERVAL);
+        if waited < WARN_AFTER || warned_recently {
+            return Ok(());
+        }
+        let (waited_s, error) = (waited.as_secs(), reason.as_str());
+        let (bootstrap_servers, topic) = (&self.bootstrap_servers, &self.topic);
+        match kind {
+            Kind::Unreachable => {
+                let next_step =
+                    "start the broker, or correct KAFKA_BOOTSTRAP_SERVERS, KAFKA_SECURITY_PROTOCOL or the account";
+                warn!(bootstrap_servers, waited_s, failures, next_step, error, "broker unreachable");
+            }
+            Kind::TopicMissing => {
+                let next_step = "create the topic, or correct KAFKA_TOPIC";
+                warn!(topic, bootstrap_servers, waited_s, failures, next_step, error, "topic missing");
+            }
+            Kind::Unauthenticated | Kind::Unauthorised => {
+                let next_step = "correct KAFKA_SASL_*, or grant the account its rights";
+                warn!(topic, bootstrap_servers, waited_s, failures, next_step, error, "broker refuses the account");
+            }
+        }
+        state.warned_at = Some(now);
+        if let Some(obstacle) = &mut state.obstacle {
+            obstacle.failures = 0;
+        }
+        Ok(())
+    }
+}

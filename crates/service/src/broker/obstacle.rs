@@ -1,0 +1,94 @@
+//! What keeps a client from its topic, as seen in librdkafka's errors.
+
+use std::time::Instant;
+
+use rdkafka::error::RDKafkaErrorCode as Code;
+
+/// The kinds of obstacle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// No broker answers.
+    Unreachable,
+    /// The broker does not have the topic.
+    TopicMissing,
+    /// The login failed. Any later answer of the broker shows that it succeeded after all.
+    Unauthenticated,
+    /// The account lacks a right. Only a request that needs this right can show that it was granted.
+    Unauthorised,
+}
+
+impl Kind {
+    /// The obstacle that an error stands for, or `None` if the error says nothing about reaching the topic.
+    pub(super) fn of(code: Option<Code>, reason: &str) -> Option<Self> {
+        match code? {
+            Code::Authentication if is_before_login(reason) => Some(Self::Unreachable),
+            Code::Authentication | Code::SaslAuthenticationFailed => Some(Self::Unauthenticated),
+            Code::TopicAuthorizationFailed | Code::GroupAuthorizationFailed | Code::ClusterAuthorizationFailed => {
+                Some(Self::Unauthorised)
+            }
+            Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition => Some(Self::TopicMissing),
+            Code::BrokerTransportFailure
+            | Code::AllBrokersDown
+            | Code::Resolve
+            | Code::OperationTimedOut
+            | Code::RequestTimedOut
+            | Code::SSL => Some(Self::Unreachable),
+            _ => None,
+        }
+    }
+
+    /// Whether the broker refuses the account.
+    pub(super) fn is_refusal(self) -> bool {
+        matches!(self, Self::Unauthenticated | Self::Unauthorised)
+    }
+
+    /// The constant words for it in `/readyz` and in the log.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Unreachable => "broker unreachable",
+            Self::TopicMissing => "topic missing",
+            Self::Unauthenticated | Self::Unauthorised => "broker refuses the account",
+        }
+    }
+}
+
+/// Whether a failed login failed before the broker looked at the account. Either the broker does not offer SASL, which means a wrong
+/// broker or port, or the connection broke during the handshake.
+fn is_before_login(reason: &str) -> bool {
+    ["SASL Handshake not supported by broker", "not valid in current SASL state", "handshake failed: Local: "]
+        .iter()
+        .any(|words| reason.contains(words))
+}
+
+/// The present obstacle.
+#[derive(Debug)]
+pub(super) struct Obstacle {
+    pub(super) kind: Kind,
+    /// What librdkafka or the broker last said about it, without secrets.
+    pub(super) reason: String,
+    pub(super) since: Instant,
+    /// Errors about it since it was last logged.
+    pub(super) failures: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_answer_about_the_account_is_a_refusal() {
+        let kind = |reason| Kind::of(Some(Code::Authentication), reason);
+        let refused = "sasl_plaintext://b:9092/bootstrap: SASL authentication error: Authentication failed: Invalid";
+        assert_eq!(kind(refused), Some(Kind::Unauthenticated));
+        let broken = "sasl_plaintext://b:9092/bootstrap: SASL PLAIN mechanism handshake failed: Local: Broker transport failure: \
+                      broker's supported mechanisms: (after 0ms in state AUTH_HANDSHAKE)";
+        assert_eq!(kind(broken), Some(Kind::Unreachable));
+        let mechanism = "sasl_plaintext://b:9092/bootstrap: SASL PLAIN mechanism handshake failed: Broker: Unsupported SASL \
+                         mechanism: broker's supported mechanisms: SCRAM-SHA-512";
+        assert_eq!(kind(mechanism), Some(Kind::Unauthenticated));
+        assert_eq!(
+            kind("SASL Handshake not supported by broker (required by mechanism PLAIN)"),
+            Some(Kind::Unreachable)
+        );
+    }
+}
