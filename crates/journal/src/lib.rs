@@ -28,6 +28,6 @@ pub use entry::{
 pub use line::{Level, Line, from_line, render_text};
 pub use summary::intervals::Intervals;
 pub use summary::policy::Detail;
-pub use summary::ranges::{Range, Ranges};
+pub use summary::ranges::Range;
 pub use summary::{SUMMARY_RANGES_MAX, Summary, SummaryBuilder};
 pub use writer::{Format, Journal};

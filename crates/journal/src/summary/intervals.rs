@@ -2,8 +2,8 @@
 
 /// Numbers as `[first, last]`, in the order in which they were added.
 ///
-/// [`Ranges`](crate::Ranges) pairs offsets with pseq, and only joins messages where both continue. A message that was not delivered
-/// has no offset, and its `num` and its `pseq` have gaps in different places: hence one of these for each.
+/// A [`Range`](crate::Range) joins messages whose offset and pseq both continue. A message that was not delivered has no offset, and its `num`
+/// and `pseq` have gaps in different places, so each of the two is kept in intervals of its own.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Intervals(Vec<[u64; 2]>);
 

@@ -87,7 +87,7 @@ impl Range {
 
 /// Collects messages into as few ranges as the order of their arrival allows.
 #[derive(Debug, Default)]
-pub struct Ranges {
+pub(crate) struct Ranges {
     /// The range that is still growing, for each partition: messages of several partitions arrive interleaved.
     open: BTreeMap<i32, Range>,
     closed: Vec<Range>,
@@ -95,7 +95,7 @@ pub struct Ranges {
 
 impl Ranges {
     /// Adds a message.
-    pub fn push(&mut self, message: Range) {
+    pub(crate) fn push(&mut self, message: Range) {
         match self.open.entry(message.partition) {
             std::collections::btree_map::Entry::Vacant(place) => {
                 place.insert(message);
@@ -109,24 +109,22 @@ impl Ranges {
     }
 
     /// Number of ranges.
-    #[must_use]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.open.len() + self.closed.len()
     }
 
     /// Whether no message was added.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.open.is_empty()
     }
 
     /// For each partition, the offset after the last message that was added.
-    pub fn next_offsets(&self) -> impl Iterator<Item = (i32, i64)> {
+    pub(crate) fn next_offsets(&self) -> impl Iterator<Item = (i32, i64)> {
         self.open.iter().map(|(partition, range)| (*partition, range.offset[1] + 1))
     }
 
     /// Returns all ranges, in order of arrival within each partition, and starts over.
-    pub fn take(&mut self) -> Vec<Range> {
+    pub(crate) fn take(&mut self) -> Vec<Range> {
         let mut ranges = std::mem::take(&mut self.closed);
         ranges.extend(std::mem::take(&mut self.open).into_values());
         ranges
