@@ -1,8 +1,5 @@
-//! The life of a process: command line, settings, signals, the shutdown deadline and the exit code.
+//! One process: who it is, whether it was asked to stop, and why it failed. Every other room builds on this one.
 
-pub(crate) mod command;
 pub(crate) mod failure;
+pub(crate) mod identity;
 pub(crate) mod shutdown;
-mod signals;
-pub(crate) mod start;
-pub(crate) mod supervise;

@@ -9,7 +9,7 @@ use prometheus::{
     Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
-use crate::process::start::Identity;
+use crate::process::identity::Identity;
 
 /// From the latency of a broker on the same machine up to a minute.
 const LATENCY_BUCKETS_SECONDS: [f64; 15] =

@@ -7,8 +7,8 @@ use rdkafka::message::{BorrowedMessage, OwnedHeaders};
 use tracing::warn;
 
 use crate::process::failure::Failure;
+use crate::process::identity::Identity;
 use crate::process::shutdown::Shutdown;
-use crate::process::start::Identity;
 
 /// No traces.
 #[derive(Debug)]

@@ -30,8 +30,8 @@ use tracing::warn;
 
 use super::throttle::Throttle;
 use crate::process::failure::Failure;
+use crate::process::identity::Identity;
 use crate::process::shutdown::Shutdown;
-use crate::process::start::Identity;
 
 /// Longer keys are those of other producers and are left out.
 const KEY_MAX_BYTES: usize = 200;

@@ -11,13 +11,14 @@ use serde_json::{Map, Value, json};
 use tracing::warn;
 use tracing_subscriber::EnvFilter;
 
-use super::failure::Failure;
-use super::shutdown::Shutdown;
 use super::supervise::{Ending, supervise};
 use crate::observability::health::Health;
 use crate::observability::logging;
 use crate::observability::metrics::Metrics;
 use crate::observability::traces::Traces;
+use crate::process::failure::Failure;
+use crate::process::identity::Identity;
+use crate::process::shutdown::Shutdown;
 
 /// What distinguishes one service from another. [`main()`](crate::main()) and [`start()`] do everything else.
 pub trait Service: Send + Sized + 'static {
@@ -78,19 +79,6 @@ pub struct Handles {
     pub traces: Traces,
     /// Whether messages get single lines or summaries.
     pub detail: Detail,
-}
-
-/// What a process calls itself in logs, metrics and traces.
-#[derive(Debug, Clone, Default)]
-pub struct Identity {
-    /// Name of the service.
-    pub service: String,
-    /// Version of the service.
-    pub version: String,
-    /// Name of this process: 8 hex digits.
-    pub instance: String,
-    /// Client id, as the broker sees it.
-    pub client_id: String,
 }
 
 /// Runs `service` with the settings of this process' environment until it is done, receives a signal, or `stop` completes.

@@ -14,12 +14,12 @@ use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 use tracing::info;
 
-use super::failure::Failure;
-use super::shutdown::Shutdown;
 use super::signals::{Signals, exit_by_signal};
 use crate::observability::health::Health;
 use crate::observability::http;
 use crate::observability::metrics::Metrics;
+use crate::process::failure::Failure;
+use crate::process::shutdown::Shutdown;
 
 /// How long after the loop's own deadline the process gives up on it, and how long writing the last line may take.
 const GRACE: Duration = Duration::from_millis(1000);
