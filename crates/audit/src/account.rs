@@ -85,7 +85,7 @@ impl Account {
 
     fn acknowledge(&mut self, instance: &str, run: RunId, topic: &str, range: &Range) {
         let [first, last] = range.offset;
-        if !range.is_possible() {
+        if !range.is_valid() {
             self.impossible += 1;
             return;
         }
@@ -98,7 +98,7 @@ impl Account {
     }
 
     fn receive(&mut self, instance: &str, group: &str, topic: &str, range: &Range) {
-        if range.is_possible() {
+        if range.is_valid() {
             self.at_anothers_offset += self.groups.entry(group.to_owned()).or_default().receive(instance, topic, range);
         } else {
             self.impossible += 1;

@@ -82,7 +82,7 @@ fn a_replica_that_commits_first_is_found_to_lose() {
             lines[1].entry = Entry::ReceivedSummary(journal::ReceivedSummary {
                 count: 40,
                 rate_per_sec: 0.0,
-                latency_ms: journal::Millis::default(),
+                latency_ms: journal::LatencyMillis::default(),
                 bad: [].into(),
                 topic: broker.topic.clone(),
                 group_id: "g".into(),
