@@ -5,7 +5,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use journal::{BadMessage, Detail, Entry, Journal, Level, Range, Received, ReceivedSummary, Summary, SummaryBuilder};
+use journal::{
+    BadMessage, Detail, Entry, Journal, Level, Range, Received, ReceivedSummary, Summary, SummaryBuilder, TopicFound,
+};
 use message::{Bad, Key, KeyReader, Payload, excerpt};
 use rdkafka::Timestamp;
 use rdkafka::message::Message;
@@ -56,6 +58,15 @@ impl Books {
     /// Messages processed so far, which are those that a written line accounts for.
     pub(crate) fn count(&self) -> u64 {
         self.count
+    }
+
+    /// Enters what the broker reports about the topic.
+    ///
+    /// # Errors
+    /// The line could not be written.
+    pub(crate) fn enter_topic(&mut self, found: TopicFound) -> io::Result<Vec<Next>> {
+        self.journal.record(Level::Info, &Entry::TopicFound(found))?;
+        Ok(Vec::new())
     }
 
     /// Enters a message. Returns the offsets up to which messages are accounted for by now; none if the message waits for a summary.

@@ -92,13 +92,14 @@ impl Replica {
     fn receive_until_stopped(&self, shutdown: &Shutdown) -> Result<(), Failure> {
         // Subscribing only when the topic exists, because librdkafka reports a missing topic once and in its own words.
         let poll = || drop(self.consumer.poll(POLL));
-        if self.access.wait_for_topic(self.consumer.client(), poll, &self.health, shutdown)?.is_none() {
+        let Some(found) = self.access.wait_for_topic(self.consumer.client(), poll, &self.health, shutdown)? else {
             return Ok(());
-        }
+        };
+        let group = self.consumer.context();
+        group.account(&self.consumer, |books| books.enter_topic(found)).map_err(Failure::Journal)?;
         let subscribed = self.consumer.subscribe(&[&self.topic]);
         subscribed.map_err(|source| Failure::Client { step: "subscribe to the topic", source })?;
 
-        let group = self.consumer.context();
         let (mut received, mut received_before) = (0, 0);
         let mut since_clock_reading = 0;
         let mut upkeep_at = Instant::now();

@@ -15,6 +15,9 @@ pub enum Entry {
     /// The first line of every process.
     #[serde(rename = "service starting")]
     Starting(Starting),
+    /// The broker is reachable and has the topic.
+    #[serde(rename = "topic found")]
+    TopicFound(TopicFound),
     /// Producer: the broker acknowledged one message.
     #[serde(rename = "message delivered")]
     Delivered(Delivered),
@@ -62,6 +65,18 @@ pub struct Starting {
     /// Other settings, without secrets.
     #[serde(default)]
     pub settings: Map<String, Value>,
+}
+
+/// `topic found`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TopicFound {
+    /// Topic.
+    pub topic: String,
+    /// Number of its partitions.
+    pub partitions: usize,
+    /// The id of the cluster, which tells topics of the same name apart. Absent if the broker does not report one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster_id: Option<String>,
 }
 
 /// `message delivered`.

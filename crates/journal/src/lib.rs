@@ -10,9 +10,9 @@
 //! // As `docker compose logs` shows it: the prefix is skipped.
 //! let text = r#"consumer-1 | {"timestamp":"2026-11-22T10:00:00.123Z","level":"INFO","message":"message received","num":17,
 //!     "ts":"2026-11-22 10:00:00","topic":"demo","partition":3,"offset":5,"group_id":"demo","client_id":"consumer-svc",
-//!     "instance":"0a1b2c3d"}"#;
+//!     "instance":"0a1b2c3d4e5f6071","account":true,"seq":42}"#;
 //! let line = from_line(text).expect("a line of the services");
-//! assert_eq!(line.instance, "0a1b2c3d");
+//! assert_eq!((line.instance.as_str(), line.seq), ("0a1b2c3d4e5f6071", 42));
 //! assert!(matches!(line.entry, Entry::Received(received) if received.num == 17));
 //! ```
 
@@ -23,7 +23,7 @@ mod writer;
 
 pub use entry::{
     BadMessage, Delivered, DeliveredSummary, Entry, LastOfPartition, LatencyMillis, NextOffset, NotDelivered, Outcome,
-    Received, ReceivedSummary, RunClosed, Starting, Stopped,
+    Received, ReceivedSummary, RunClosed, Starting, Stopped, TopicFound,
 };
 pub use line::{Level, Line, from_line, render_text};
 pub use summary::intervals::Intervals;

@@ -28,8 +28,13 @@ pub struct Line {
     /// The content of the line.
     #[serde(flatten)]
     pub entry: Entry,
-    /// The process that wrote the line: 8 hex digits.
+    /// The process that wrote the line: 16 hex digits.
     pub instance: String,
+    /// The number of the line among those of its process, from 0 without gaps.
+    pub seq: u64,
+    /// Whether the line accounts for messages, or begins or ends the log of its process.
+    #[serde(default)]
+    pub account: bool,
 }
 
 /// Reads a line of the services. Anything before the first `{` is skipped, such as the prefixes of `docker compose logs` and
@@ -90,13 +95,13 @@ fn style_of(level: &str) -> Style {
 mod tests {
     use super::*;
 
-    const LINE: &str = r#"{"timestamp":"2026-11-22T10:00:00.123Z","level":"INFO","message":"partitions assigned","owned":[1,2],"client_id":"c","instance":"0a1b2c3d"}"#;
+    const LINE: &str = r#"{"timestamp":"2026-11-22T10:00:00.123Z","level":"INFO","message":"partitions assigned","owned":[1,2],"client_id":"c","instance":"0a1b2c3d4e5f6071","seq":3}"#;
 
     #[test]
     fn prefixes_of_compose_and_kubectl_are_skipped() {
         for prefix in ["", "consumer-1  | ", "[pod/consumer-6d4cf56db6-abcde/consumer] ", "2026-11-22T10:00:00Z "] {
             let line = from_line(&format!("{prefix}{LINE}\r\n")).unwrap();
-            assert_eq!((line.entry, line.instance.as_str()), (Entry::Other, "0a1b2c3d"));
+            assert_eq!((line.entry, line.instance.as_str()), (Entry::Other, "0a1b2c3d4e5f6071"));
         }
     }
 

@@ -31,12 +31,28 @@ impl Format {
     }
 }
 
-/// Writes lines, each with the client id and the instance of the process.
+/// The fields of the frame that each line has around its content. Events cannot use these names.
+const FRAME: [&str; 7] = ["timestamp", "level", "message", "client_id", "instance", "account", "seq"];
+
+/// Writes numbered lines, each with the client id and the instance of the process.
+///
+/// The first line has the number (`seq`) 0, and each later line has the next number. The number is assigned under the lock that also
+/// guards the output, so the order of the numbers is the order of the lines. A reader can therefore tell a missing line from a line
+/// that was never written.
 pub struct Journal {
     format: Format,
     client_id: String,
     instance: String,
-    out: Mutex<Box<dyn Write + Send>>,
+    output: Mutex<Output>,
+}
+
+struct Output {
+    out: Box<dyn Write + Send>,
+    next_seq: u64,
+    /// Whether the last write failed, so that part of a line may stand at the end of the output.
+    is_mid_line: bool,
+    /// Whether the last line was written.
+    is_closed: bool,
 }
 
 impl fmt::Debug for Journal {
@@ -56,6 +72,9 @@ struct Frame<'a, T> {
     content: &'a T,
     client_id: &'a str,
     instance: &'a str,
+    /// Whether the line accounts for messages, or begins or ends the log.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    account: bool,
 }
 
 #[derive(Serialize)]
@@ -69,40 +88,70 @@ impl Journal {
     /// A journal that writes each line to `out` at once.
     #[must_use]
     pub fn new(format: Format, client_id: &str, instance: &str, out: Box<dyn Write + Send>) -> Self {
-        Self { format, client_id: client_id.to_owned(), instance: instance.to_owned(), out: Mutex::new(out) }
+        let output = Output { out, next_seq: 0, is_mid_line: false, is_closed: false };
+        Self { format, client_id: client_id.to_owned(), instance: instance.to_owned(), output: Mutex::new(output) }
     }
 
-    /// Writes a line that accounts for messages. It is never filtered and never buffered.
+    /// Writes a line that accounts for messages. It is never filtered and never buffered. [`Entry::Stopped`] is the last line: later
+    /// calls fail, so that a loop that outlives its deadline cannot add to an account that was closed.
     ///
     /// # Errors
     /// The line was not, or not completely, written. The messages in it must then not be treated as processed.
     pub fn record(&self, level: Level, entry: &Entry) -> io::Result<()> {
-        self.write(level, entry)
+        self.write(level, entry, true, matches!(entry, Entry::Stopped(_)))
     }
 
-    /// Writes any other line.
+    /// Writes any other line. A field that has the name of a field of the frame is written with a trailing underscore.
     ///
     /// # Errors
     /// The line was not, or not completely, written.
-    pub fn event(&self, level: Level, message: &str, fields: &Map<String, Value>) -> io::Result<()> {
-        self.write(level, &Event { message, fields })
+    pub fn event(&self, level: Level, message: &str, fields: Map<String, Value>) -> io::Result<()> {
+        let rename = |name: String| if FRAME.contains(&name.as_str()) { format!("{name}_") } else { name };
+        let fields = fields.into_iter().map(|(name, value)| (rename(name), value)).collect();
+        self.write(level, &Event { message, fields: &fields }, false, false)
     }
 
-    fn write<T: Serialize>(&self, level: Level, content: &T) -> io::Result<()> {
+    fn write<T: Serialize>(&self, level: Level, content: &T, account: bool, is_last: bool) -> io::Result<()> {
         let timestamp = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
-        let frame = Frame { timestamp, level, content, client_id: &self.client_id, instance: &self.instance };
+        let frame = Frame { timestamp, level, content, client_id: &self.client_id, instance: &self.instance, account };
         let mut bytes = match self.format {
             Format::Json => serde_json::to_vec(&frame)?,
             Format::Text { colour } => match serde_json::to_value(&frame)? {
-                Value::Object(line) => render_text(&line, &[], colour).into_bytes(),
+                Value::Object(line) => render_text(&line, &["account"], colour).into_bytes(),
                 _ => Vec::new(),
             },
         };
+        // A thread that panicked while holding the lock has left the output as a failed write would have.
+        let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
+        output.write_line(&mut bytes, self.format == Format::Json, is_last)
+    }
+}
+
+impl Output {
+    /// Completes the line in `bytes` with its number and a line feed, and writes it.
+    fn write_line(&mut self, bytes: &mut Vec<u8>, is_json: bool, is_last: bool) -> io::Result<()> {
+        if self.is_closed {
+            return Err(io::Error::other("the log is closed"));
+        }
+        if is_json {
+            // The object is complete but for its number, which is known only under the lock.
+            bytes.pop();
+            write!(bytes, ",\"seq\":{}}}", self.next_seq)?;
+        }
         bytes.push(b'\n');
-        // If a thread panicked while holding the lock, the worst it left behind is half a line.
-        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
-        out.write_all(&bytes)?;
-        out.flush()
+        if self.is_mid_line {
+            // Ends the partial line, so that it does not damage this one.
+            bytes.insert(0, b'\n');
+        }
+        // A failed write uses up its number: the line is missing, and its number says so. The flag is cleared only after a success,
+        // so that a panic in between has the same effect as an error.
+        self.next_seq += 1;
+        self.is_mid_line = true;
+        self.is_closed = is_last;
+        self.out.write_all(bytes)?;
+        self.out.flush()?;
+        self.is_mid_line = false;
+        Ok(())
     }
 }
 
@@ -114,17 +163,49 @@ mod tests {
     use crate::entry::{NextOffset, Stopped};
     use crate::line::from_line;
 
+    /// An output that keeps what is written, and can be made to fail after some bytes.
     #[derive(Clone, Default)]
-    struct Shared(Arc<Mutex<Vec<u8>>>);
+    struct Shared(Arc<Mutex<(Vec<u8>, Option<usize>)>>);
+
+    impl Shared {
+        fn text(&self) -> String {
+            String::from_utf8(self.0.lock().unwrap().0.clone()).unwrap()
+        }
+
+        fn fail_after(&self, bytes: usize) {
+            self.0.lock().unwrap().1 = Some(bytes);
+        }
+    }
 
     impl Write for Shared {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
+            let mut shared = self.0.lock().unwrap();
+            match shared.1 {
+                None => shared.0.extend(bytes),
+                Some(0) => {
+                    shared.1 = None;
+                    return Err(io::Error::other("no space left"));
+                }
+                Some(left) => {
+                    let written = left.min(bytes.len());
+                    shared.0.extend(&bytes[..written]);
+                    shared.1 = Some(left - written);
+                    return Ok(written);
+                }
+            }
+            Ok(bytes.len())
         }
 
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
+    }
+
+    const INSTANCE: &str = "0a1b2c3d4e5f6071";
+
+    fn journal(format: Format) -> (Journal, Shared) {
+        let out = Shared::default();
+        (Journal::new(format, "client", INSTANCE, Box::new(out.clone())), out)
     }
 
     fn stopped() -> Entry {
@@ -138,21 +219,80 @@ mod tests {
         })
     }
 
+    fn event(journal: &Journal, message: &str) -> io::Result<()> {
+        journal.event(Level::Info, message, Map::new())
+    }
+
+    fn numbers(text: &str) -> Vec<u64> {
+        text.lines().filter_map(|line| Some(from_line(line).ok()?.seq)).collect()
+    }
+
     #[test]
     fn an_entry_is_read_back_as_it_was_written() {
-        let out = Shared::default();
-        let journal = Journal::new(Format::Json, "client", "0a1b2c3d", Box::new(out.clone()));
+        let (journal, out) = journal(Format::Json);
         journal.record(Level::Info, &stopped()).unwrap();
-        let text = String::from_utf8(out.0.lock().unwrap().clone()).unwrap();
+        let text = out.text();
         assert_eq!(text.lines().count(), 1);
         let line = from_line(&text).unwrap();
-        assert_eq!((line.entry, line.instance.as_str()), (stopped(), "0a1b2c3d"));
+        assert_eq!((line.entry, line.instance.as_str(), line.seq, line.account), (stopped(), INSTANCE, 0, true));
+    }
+
+    #[test]
+    fn lines_are_numbered_in_their_order_also_when_several_threads_write() {
+        let (journal, out) = journal(Format::Json);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..250).for_each(|_| event(&journal, "m").unwrap()));
+            }
+        });
+        assert_eq!(numbers(&out.text()), (0..1000).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_partial_line_uses_up_its_number_and_does_not_damage_the_next_line() {
+        let (journal, out) = journal(Format::Json);
+        event(&journal, "first").unwrap();
+        out.fail_after(20);
+        assert!(event(&journal, "second").is_err());
+        event(&journal, "third").unwrap();
+        assert_eq!(out.text().lines().count(), 3, "{}", out.text());
+        assert_eq!(numbers(&out.text()), [0, 2]);
+    }
+
+    #[test]
+    fn nothing_is_written_after_the_last_line() {
+        let (journal, out) = journal(Format::Json);
+        journal.record(Level::Info, &stopped()).unwrap();
+        assert!(event(&journal, "late").is_err());
+        assert!(journal.record(Level::Info, &stopped()).is_err());
+        assert_eq!(numbers(&out.text()), [0]);
+    }
+
+    #[test]
+    fn an_event_cannot_forge_the_frame() {
+        let (journal, out) = journal(Format::Json);
+        let fields = serde_json::json!({"instance": "x", "seq": 17, "account": true, "message": "y", "partition": 1});
+        let Value::Object(fields) = fields else { unreachable!("an object") };
+        journal.event(Level::Info, "m", fields).unwrap();
+        let line: Value = serde_json::from_str(&out.text()).unwrap();
+        assert_eq!((&line["instance"], &line["seq"], &line["account"]), (&INSTANCE.into(), &0.into(), &Value::Null));
+        assert_eq!((&line["instance_"], &line["seq_"], &line["partition"]), (&"x".into(), &17.into(), &1.into()));
+        assert_eq!(out.text().matches("\"seq\":").count(), 1);
+    }
+
+    #[test]
+    fn text_for_people_has_no_numbers() {
+        let (journal, out) = journal(Format::Text { colour: false });
+        journal.record(Level::Info, &stopped()).unwrap();
+        assert!(
+            out.text().contains("service stopped") && !out.text().contains("seq") && !out.text().contains("account")
+        );
     }
 
     #[test]
     fn a_failed_write_is_reported() {
         let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let journal = Journal::new(Format::Json, "client", "0a1b2c3d", Box::new(full));
+        let journal = Journal::new(Format::Json, "client", INSTANCE, Box::new(full));
         assert!(journal.record(Level::Info, &stopped()).is_err());
     }
 }

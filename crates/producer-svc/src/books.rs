@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use journal::{
     Delivered, DeliveredSummary, Detail, Entry, Intervals, Journal, LastOfPartition, Level, NotDelivered, Outcome,
-    Range, RunClosed, SUMMARY_RANGES_MAX, Summary, SummaryBuilder,
+    Range, RunClosed, SUMMARY_RANGES_MAX, Summary, SummaryBuilder, TopicFound,
 };
 use message::{KeyReader, Payload, RunId};
 
@@ -84,6 +84,11 @@ impl Books {
             undelivered: BTreeMap::new(),
             write_error: None,
         }
+    }
+
+    /// Enters what the broker reports about the topic.
+    pub(crate) fn enter_topic(&mut self, found: TopicFound) {
+        self.write(Level::Info, Entry::TopicFound(found));
     }
 
     /// Enters a message that librdkafka accepted.

@@ -101,9 +101,11 @@ impl Sender {
         // Requesting the topic before the first message reports a missing topic at once.
         let client = self.producer.client();
         let poll = || self.producer.poll(POLL);
-        let Some(count) = self.access.wait_for_topic(client, poll, &self.health, shutdown)? else {
+        let Some(found) = self.access.wait_for_topic(client, poll, &self.health, shutdown)? else {
             return Ok(());
         };
+        let count = found.partitions;
+        self.producer.context().books().enter_topic(found);
         // A second request saves half a second. librdkafka tries to acquire its producer id on each metadata answer. That fails while
         // its first connection is being replaced, and librdkafka would otherwise retry only after a timer.
         self.access.probe(client);

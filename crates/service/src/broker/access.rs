@@ -3,6 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use journal::TopicFound;
 use kafka_config::{Connection, Properties};
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::config::RDKafkaLogLevel;
@@ -173,8 +174,7 @@ impl Access {
         None
     }
 
-    /// Waits until the broker knows the topic. Returns the number of its partitions, or `None` if the shutdown was requested first.
-    /// `poll` polls the client once, blocking for a few tenths of a second at most.
+    /// Waits until the broker knows the topic. Returns what it reports, or `None` if the shutdown was requested first. `poll` polls the client once, blocking for a few tenths of a second at most.
     ///
     /// # Errors
     /// The account is refused, or the client reports a fatal error.
@@ -184,12 +184,13 @@ impl Access {
         poll: impl Fn(),
         health: &Health,
         shutdown: &Shutdown,
-    ) -> Result<Option<usize>, Failure> {
+    ) -> Result<Option<TopicFound>, Failure> {
         while !shutdown.is_requested() {
             health.tick();
             if let Some(partitions) = self.probe(client) {
-                info!(topic = self.topic, partitions, "topic found");
-                return Ok(Some(partitions));
+                // librdkafka remembers the id from the metadata that it has just received.
+                let cluster_id = client.fetch_cluster_id(PROBE_TIMEOUT);
+                return Ok(Some(TopicFound { topic: self.topic.clone(), partitions, cluster_id }));
             }
             // The errors that explain the failure are delivered by polling.
             let until = Instant::now() + PROBE_PAUSE;

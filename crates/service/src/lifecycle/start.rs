@@ -130,7 +130,7 @@ fn begin<S: Service>(service: &S) -> Result<(S::Settings, Arc<Journal>, Identity
     let identity = Identity {
         service: S::NAME.to_owned(),
         version: S::VERSION.to_owned(),
-        instance: uuid::Uuid::new_v4().simple().to_string()[..8].to_owned(),
+        instance: uuid::Uuid::new_v4().simple().to_string()[..16].to_owned(),
         client_id: connection.client_id.clone(),
     };
     let format = match runtime.log_format {

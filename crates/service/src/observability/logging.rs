@@ -36,7 +36,7 @@ impl<S: Subscriber> Layer<S> for ToJournal {
             tracing::Level::ERROR => Level::Error,
         };
         // Events are not evidence, so a failed write is ignored. Lines that account for messages do not come this way.
-        drop(self.0.event(level, &fields.message, &fields.rest));
+        drop(self.0.event(level, &fields.message, fields.rest));
     }
 }
 

@@ -7,7 +7,7 @@ pub struct Identity {
     pub service: String,
     /// Version of the service.
     pub version: String,
-    /// Name of this process: 8 hex digits.
+    /// Name of this process: 16 random hex digits. With 8, two of 95,000 processes would share a name with a probability of 65 %.
     pub instance: String,
     /// Client id, as the broker sees it.
     pub client_id: String,
