@@ -6,17 +6,19 @@ use journal::Range;
 use message::RunId;
 use rangemap::RangeInclusiveSet;
 
+use crate::comparison::{Comparison, pseq_of};
+use crate::intervals::length;
 use crate::offender::{Class, Offender, Offenders};
-use crate::run::{Place, Seen, pseq_of};
+use crate::run::{ByPartition, TopicPartition};
 
 /// What one replica received.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Replica {
-    /// Messages.
+    /// How many messages it received.
     pub received: u64,
-    /// Of these, such as the group received before or after as well.
+    /// How many of them the group also received another time, before or after.
     pub repeated: u64,
-    /// Of these, such as could not be read.
+    /// How many of them could not be decoded.
     pub bad: u64,
 }
 
@@ -24,45 +26,49 @@ pub struct Replica {
 #[derive(Debug, Default)]
 pub(crate) struct Group {
     pub(crate) replicas: BTreeMap<String, Replica>,
-    pub(crate) offsets: BTreeMap<Place, RangeInclusiveSet<i64>>,
-    pub(crate) pseq: BTreeMap<(RunId, Place), RangeInclusiveSet<i64>>,
-    /// Offsets of messages without a key of ours.
-    foreign_offsets: BTreeMap<Place, RangeInclusiveSet<i64>>,
+    /// Received offsets.
+    pub(crate) offsets: ByPartition,
+    /// Received pseq of each run.
+    pub(crate) pseq: BTreeMap<(RunId, TopicPartition), RangeInclusiveSet<i64>>,
+    /// Received offsets of foreign messages, which have no key of this project and so no pseq.
+    foreign_offsets: ByPartition,
+    /// How many foreign messages were received.
     pub(crate) foreign: u64,
     pub(crate) repeated: Offenders,
     pub(crate) produced_twice: Offenders,
 }
 
 impl Group {
-    /// Enters received messages; tells how many of them stand at the offset of another message that was received.
+    /// Records received messages.
+    ///
+    /// Returns how many of them have the offset of another received message.
     pub(crate) fn receive(&mut self, instance: &str, topic: &str, range: &Range) -> u64 {
-        let [first, last] = range.offset;
-        let place = (topic.to_owned(), range.partition);
+        let partition = TopicPartition::new(topic, range.partition);
         let replica = self.replicas.entry(instance.to_owned()).or_default();
         replica.received += range.count();
-        let offsets = self.offsets.entry(place.clone()).or_default();
-        // Foreign messages are known by their offsets.
-        let (known, first_number) = match (range.run, pseq_of(range)) {
-            (Some(run), Some((pseq, _))) => (self.pseq.entry((run, place)).or_default(), pseq),
+        let offsets = self.offsets.entry(partition.clone()).or_default();
+        let [first_offset, last_offset] = range.offset;
+        let (recorded, first_number) = match (range.run, pseq_of(range)) {
+            (Some(run), Some((first, _))) => (self.pseq.entry((run, partition.clone())).or_default(), first),
+            // Only its offset identifies a foreign message.
             _ => {
                 self.foreign += range.count();
-                (self.foreign_offsets.entry(place).or_default(), first)
+                (self.foreign_offsets.entry(partition.clone()).or_default(), first_offset)
             }
         };
-        let seen = Seen::of(range, first_number, offsets, known);
-        offsets.insert(first..=last);
-        known.insert(first_number..=first_number + (last - first));
-        for (first, last) in seen.again {
-            replica.repeated += first.abs_diff(last) + 1;
-            self.repeated.push(first, last, |offset| Offender::at(Class::Repeated, topic, range.partition, offset));
+        let comparison = Comparison::new(range, first_number, offsets, recorded);
+        offsets.insert(first_offset..=last_offset);
+        recorded.insert(first_number..=first_number + (last_offset - first_offset));
+        for (first, last) in comparison.repeated {
+            replica.repeated += length(first, last);
+            self.repeated.push(first, last, |offset| Offender::at_offset(Class::Repeated, &partition, offset));
         }
         if let Some(run) = range.run {
-            for (first, last) in seen.twice {
-                self.produced_twice.push(first, last, |pseq| {
-                    Offender::keyed(Class::ProducedTwice, topic, range.partition, run, pseq.unsigned_abs())
-                });
+            for (first, last) in comparison.produced_twice {
+                self.produced_twice
+                    .push(first, last, |pseq| Offender::with_key(Class::ProducedTwice, &partition, run, pseq));
             }
         }
-        seen.at_anothers_offset
+        comparison.offset_conflicts
     }
 }

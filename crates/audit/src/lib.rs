@@ -1,18 +1,41 @@
-//! Proves from the services' log lines what a consumer group delivered: what was acknowledged and never received, what
-//! was received twice, what was written twice, and what should not exist.
+//! Proves from the services' log lines what a consumer group delivered: which acknowledged messages are missing, which messages
+//! were received twice or written twice, and which should not exist. The command `audit` reads files, the sandbox and the tests
+//! use this library.
 //!
-//! The [`Account`] is a pure function of the lines, whatever their order. It keeps intervals, not messages, so its size
-//! follows the anomalies. Loss is decided by position, because a partition is ordered: a message is missing when the group
-//! received a later one of the same partition; until then it is in flight. No clock decides anything.
+//! ```
+//! use audit::{Account, Lines, Verdict, each_line};
+//!
+//! let log = r#"{"instance":"p1","message":"service starting","service":"producer-svc","version":"1","topic":"demo","run":"0198f0c2a1b27c3d8e4f5a6b7c8d9e0f"}
+//! {"instance":"c1","message":"service starting","service":"consumer-svc","version":"1","topic":"demo","group_id":"g"}
+//! {"instance":"p1","message":"message delivered","num":0,"ts":"2026-11-22 10:00:00","topic":"demo","partition":0,"offset":0,"latency_ms":1.5,"run":"0198f0c2a1b27c3d8e4f5a6b7c8d9e0f","pseq":1}
+//! {"instance":"p1","message":"message delivered","num":1,"ts":"2026-11-22 10:00:01","topic":"demo","partition":0,"offset":1,"latency_ms":1.5,"run":"0198f0c2a1b27c3d8e4f5a6b7c8d9e0f","pseq":2}
+//! {"instance":"c1","message":"message received","num":1,"ts":"2026-11-22 10:00:01","topic":"demo","partition":0,"offset":1,"group_id":"g","run":"0198f0c2a1b27c3d8e4f5a6b7c8d9e0f","pseq":2}
+//! "#;
+//! let mut account = Account::default();
+//! each_line(log.as_bytes(), &mut Lines::default(), |line| account.add(line))?;
+//!
+//! // The group received offset 1 and skipped offset 0.
+//! let report = account.report();
+//! assert_eq!(report.verdict(0), Verdict::Violated);
+//! assert_eq!(report.groups[0].missing(), 1);
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! The [`Account`] is a pure function of the lines; their order does not matter. It stores intervals instead of messages, so its
+//! size depends on the number of anomalies. Loss is decided by position, because a partition is ordered: a message is missing
+//! once the group has received a later message of the same partition, and in flight until then. No clock is involved.
 
 mod account;
+mod comparison;
 mod group;
+mod intervals;
 mod offender;
 mod reader;
 mod report;
 mod run;
 
 pub use account::Account;
+pub use group::Replica;
 pub use offender::{Class, Offender};
 pub use reader::{Lines, each_line};
 pub use report::{GroupReport, Report, RunReport, Verdict};

@@ -11,18 +11,20 @@ use clap::Parser as _;
 
 /// Proves from the services' JSON log lines what a consumer group delivered.
 ///
-/// Lines may come in any order, from any number of files, also with the prefixes of `docker compose logs` and
-/// `kubectl logs --prefix`. Lines of others are skipped.
+/// The lines may be in any order and in any number of files, and may have the prefixes that `docker compose logs` and
+/// `kubectl logs --prefix` add. Lines of other programs are skipped.
 ///
-/// Exit code: 0 everything acknowledged was received, repeats within the limit; 1 violated; 2 usage; 3 the evidence
-/// does not suffice.
+/// Exit codes: 0 every acknowledged message was received, and repeats are within the limit; 1 a message is missing, was produced
+/// twice or should not exist, or there are more repeats than permitted; 2 wrong arguments, or a file can't be read; 3 the
+/// evidence is not sufficient.
 #[derive(clap::Parser, Debug)]
 #[command(version)]
 struct Arguments {
-    /// How many repeats a group may have: after a kill, what was processed since the last commit comes again.
+    /// How many repeats each group may have. After a replica is killed, the group receives again what that replica had processed
+    /// since its last commit.
     #[arg(long, value_name = "N", default_value_t = 0)]
     max_repeats: u64,
-    /// Files with log lines; standard input where there are none, or for `-`.
+    /// Files with log lines. `-` is standard input, which is also read if no file is given.
     files: Vec<PathBuf>,
 }
 
@@ -34,7 +36,7 @@ fn main() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
     };
-    match judge(&arguments) {
+    match audit(&arguments) {
         Ok(exit_code) => ExitCode::from(exit_code),
         Err(error) => {
             eprintln!("audit: {error:#}");
@@ -43,7 +45,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn judge(arguments: &Arguments) -> Result<u8> {
+fn audit(arguments: &Arguments) -> Result<u8> {
     let mut inputs = open(&arguments.files)?;
     let mut account = Account::default();
     let mut lines = Lines::default();
@@ -63,14 +65,18 @@ fn judge(arguments: &Arguments) -> Result<u8> {
     Ok(verdict.exit_code())
 }
 
-/// Offenders are known at the end and named by a second look, so what can't be read twice is copied first.
+/// Opens the files. The lines are read twice, because the offenders are known only at the end of the first pass; so an input that
+/// can't be rewound, such as a pipe, is first copied to a temporary file.
 fn open(files: &[PathBuf]) -> Result<Vec<File>> {
     let standard_input = [PathBuf::from("-")];
     let files = if files.is_empty() { &standard_input } else { files };
-    files.iter().map(|path| open_one(path).with_context(|| format!("could not open {}", path.display()))).collect()
+    files
+        .iter()
+        .map(|path| open_rewindable(path).with_context(|| format!("could not open {}", path.display())))
+        .collect()
 }
 
-fn open_one(path: &Path) -> Result<File> {
+fn open_rewindable(path: &Path) -> Result<File> {
     let mut copy = tempfile::tempfile()?;
     if path == Path::new("-") {
         std::io::copy(&mut std::io::stdin().lock(), &mut copy)?;

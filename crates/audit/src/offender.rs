@@ -1,4 +1,4 @@
-//! A message that is not as it should be, by name.
+//! Messages that break a guarantee, counted and named.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -6,24 +6,28 @@ use std::fmt;
 use journal::{Entry, Line, Range};
 use message::RunId;
 
-/// So many offenders of each class are named; all are counted.
+use crate::intervals::length;
+use crate::run::TopicPartition;
+
+/// How many offenders of each class are named. All of them are counted.
 pub(crate) const NAMED_MAX: usize = 20;
 
-/// What is wrong with a message.
+/// How a message breaks a guarantee.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Class {
-    /// Acknowledged; the group received a later offset of its partition, but not this one, or another message at it.
+    /// The message was acknowledged, and the group received a later offset of its partition but never this message: it skipped
+    /// the offset, or received another message at it.
     Missing,
     /// The group received its offset more than once.
     Repeated,
-    /// It stands at two offsets.
+    /// The partition holds the message at two offsets.
     ProducedTwice,
-    /// It was reported as rejected, or lies beyond the end of its run, and was received.
+    /// The group received the message, although its producer reported it as rejected or closed the run before it.
     Phantom,
 }
 
 impl Class {
-    /// The name in the report.
+    /// The name that the report uses.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -35,65 +39,73 @@ impl Class {
     }
 }
 
-/// One message that is not as it should be.
+/// A message that breaks a guarantee.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Offender {
-    /// What is wrong.
+    /// The guarantee that it breaks.
     pub class: Class,
     /// Topic.
     pub topic: String,
     /// Partition.
     pub partition: i32,
-    /// Offset, where that identifies it.
+    /// Its offset, if that identifies it.
     pub offset: Option<i64>,
-    /// Run and pseq, where those identify it or a line gave them.
+    /// Its run and pseq, if they identify it or a line holds them.
     pub key: Option<(RunId, u64)>,
-    /// Number, where a line gave it.
+    /// Its number, if a line holds it.
     pub num: Option<u64>,
-    /// Instances whose lines hold it.
+    /// The instances that sent it if it is missing, and those that received it otherwise.
     pub by: BTreeSet<String>,
 }
 
 impl Offender {
-    pub(crate) fn at(class: Class, topic: &str, partition: i32, offset: i64) -> Self {
-        let topic = topic.to_owned();
-        Self { class, topic, partition, offset: Some(offset), key: None, num: None, by: BTreeSet::new() }
+    pub(crate) fn at_offset(class: Class, partition: &TopicPartition, offset: i64) -> Self {
+        Self { offset: Some(offset), ..Self::new(class, partition) }
     }
 
-    pub(crate) fn keyed(class: Class, topic: &str, partition: i32, run: RunId, pseq: u64) -> Self {
-        let topic = topic.to_owned();
-        Self { class, topic, partition, offset: None, key: Some((run, pseq)), num: None, by: BTreeSet::new() }
+    pub(crate) fn with_key(class: Class, partition: &TopicPartition, run: RunId, pseq: i64) -> Self {
+        Self { key: Some((run, pseq.unsigned_abs())), ..Self::new(class, partition) }
     }
 
-    /// Takes from a line what it says about this message.
-    pub(crate) fn learn(&mut self, line: &Line) {
+    fn new(class: Class, partition: &TopicPartition) -> Self {
+        let TopicPartition { topic, partition } = partition.clone();
+        Self { class, topic, partition, offset: None, key: None, num: None, by: BTreeSet::new() }
+    }
+
+    /// Adds what `line` says about this message: its key, its number, and the instance.
+    pub(crate) fn add_details(&mut self, line: &Line) {
         let (topic, num, ranges): (_, _, &[Range]) = match &line.entry {
-            Entry::Delivered(it) => {
-                (&it.topic, Some(it.num), &[Range::one(it.partition, it.offset, Some((it.run, it.pseq)))])
+            Entry::Delivered(entry) => {
+                let key = Some((entry.run, entry.pseq));
+                (&entry.topic, Some(entry.num), &[Range::one(entry.partition, entry.offset, key)])
             }
-            Entry::Received(it) => {
-                (&it.topic, Some(it.num), &[Range::one(it.partition, it.offset, it.run.zip(it.pseq))])
+            Entry::Received(entry) => {
+                let key = entry.run.zip(entry.pseq);
+                (&entry.topic, Some(entry.num), &[Range::one(entry.partition, entry.offset, key)])
             }
-            Entry::BadMessage(it) => (&it.topic, None, &[Range::one(it.partition, it.offset, it.run.zip(it.pseq))]),
-            Entry::DeliveredSummary(it) => (&it.topic, None, &it.ranges),
-            Entry::ReceivedSummary(it) => (&it.topic, None, &it.ranges),
+            Entry::BadMessage(entry) => {
+                let key = entry.run.zip(entry.pseq);
+                (&entry.topic, None, &[Range::one(entry.partition, entry.offset, key)])
+            }
+            Entry::DeliveredSummary(entry) => (&entry.topic, None, &entry.ranges),
+            Entry::ReceivedSummary(entry) => (&entry.topic, None, &entry.ranges),
             _ => return,
         };
         if *topic != self.topic {
             return;
         }
-        for range in ranges.iter().filter(|range| range.partition == self.partition) {
-            if self.is_in(range) {
-                // Who received it, is what a repeat asks for; who wrote it, is what a gap asks for.
-                let is_received =
-                    matches!(line.entry, Entry::Received(_) | Entry::ReceivedSummary(_) | Entry::BadMessage(_));
-                if is_received != (self.class == Class::Missing) {
-                    self.by.insert(line.instance.clone());
-                }
-                self.num = self.num.or(num);
-                if let (Some(offset), Some(run), Some([first, _])) = (self.offset, range.run, range.pseq) {
-                    self.key.get_or_insert((run, first + offset.abs_diff(range.offset[0])));
-                }
+        let is_received = matches!(line.entry, Entry::Received(_) | Entry::ReceivedSummary(_) | Entry::BadMessage(_));
+        for range in ranges {
+            if range.partition != self.partition || !self.is_in(range) {
+                continue;
+            }
+            // A repeat raises the question who received the message, a missing message the question who sent it.
+            if is_received != (self.class == Class::Missing) {
+                self.by.insert(line.instance.clone());
+            }
+            self.num = self.num.or(num);
+            if let (Some(offset), Some(run), Some([first, _])) = (self.offset, range.run, range.pseq) {
+                self.key.get_or_insert((run, first + offset.abs_diff(range.offset[0])));
             }
         }
     }
@@ -101,7 +113,9 @@ impl Offender {
     fn is_in(&self, range: &Range) -> bool {
         match (self.offset, self.key, range.run.zip(range.pseq)) {
             (Some(offset), ..) => (range.offset[0]..=range.offset[1]).contains(&offset),
-            (None, Some((run, pseq)), Some((of, [first, last]))) => run == of && (first..=last).contains(&pseq),
+            (None, Some((run, pseq)), Some((run_of_range, [first, last]))) => {
+                run == run_of_range && (first..=last).contains(&pseq)
+            }
             _ => false,
         }
     }
@@ -120,13 +134,14 @@ impl fmt::Display for Offender {
             write!(f, " num {num}")?;
         }
         if !self.by.is_empty() {
-            write!(f, " by {}", self.by.iter().cloned().collect::<Vec<_>>().join(", "))?;
+            let verb = if self.class == Class::Missing { "sent" } else { "received" };
+            write!(f, " {verb} by {}", self.by.iter().cloned().collect::<Vec<_>>().join(", "))?;
         }
         Ok(())
     }
 }
 
-/// Offenders of one class: counted, and the first ones named.
+/// The offenders of one class: all are counted, the first [`NAMED_MAX`] are named.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Offenders {
     pub(crate) count: u64,
@@ -134,10 +149,10 @@ pub(crate) struct Offenders {
 }
 
 impl Offenders {
-    /// Adds a message for each number in `first..=last`, named by `name`.
-    pub(crate) fn push(&mut self, first: i64, last: i64, name: impl Fn(i64) -> Offender) {
-        self.count += first.abs_diff(last) + 1;
-        let room = NAMED_MAX.saturating_sub(self.named.len());
-        self.named.extend((first..=last).take(room).map(name));
+    /// Adds a message for each number in `first..=last`. `offender` names the message that has a number.
+    pub(crate) fn push(&mut self, first: i64, last: i64, offender: impl Fn(i64) -> Offender) {
+        self.count += length(first, last);
+        let unnamed = NAMED_MAX.saturating_sub(self.named.len());
+        self.named.extend((first..=last).take(unnamed).map(offender));
     }
 }

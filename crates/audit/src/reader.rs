@@ -1,28 +1,28 @@
-//! Lines out of files, whatever stands before and between them.
+//! Reads log lines from files that also hold other text.
 
 use std::io::{self, BufRead};
 
 use journal::{Line, from_line};
 
-/// What was read.
+/// How many lines were read, and of which kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Lines {
-    /// Lines of ours.
+    /// Lines of the services.
     pub read: u64,
-    /// Lines of somebody else.
+    /// Lines of other programs.
     pub skipped: u64,
-    /// Lines of ours that are cut or damaged, as a kill leaves them.
+    /// Lines of the services that are cut off or damaged, as a killed process leaves them.
     pub damaged: u64,
 }
 
-/// Hands each line of ours in `input` to `take`.
+/// Passes each line of the services in `input` to `take` and counts all lines in `lines`.
 ///
 /// # Errors
 /// The input can't be read.
 pub fn each_line(mut input: impl BufRead, lines: &mut Lines, mut take: impl FnMut(&Line)) -> io::Result<()> {
     let mut bytes = Vec::new();
     while input.read_until(b'\n', &mut bytes)? > 0 {
-        // Somebody else's line may hold anything.
+        // Lines of other programs may not be UTF-8.
         match from_line(&String::from_utf8_lossy(&bytes)) {
             Ok(line) => {
                 lines.read += 1;

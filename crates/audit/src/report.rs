@@ -1,4 +1,4 @@
-//! What the account comes to: numbers, names and a verdict.
+//! The report: counts, offenders, doubts and a verdict.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -13,16 +13,16 @@ use crate::reader::Lines;
 /// What the evidence proves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// Everything acknowledged was received, and not too often.
+    /// Every acknowledged message was received, and repeats are within the limit.
     Proven,
-    /// Something was lost, repeated too often, written twice or made up.
+    /// A message is missing, produced twice or a phantom, or there are more repeats than permitted.
     Violated,
-    /// Nothing wrong was seen, but the evidence does not suffice.
+    /// No violation was found, but the evidence is not sufficient for a proof.
     Insufficient,
 }
 
 impl Verdict {
-    /// Exit code of the command.
+    /// The exit code of `audit`.
     #[must_use]
     pub fn exit_code(self) -> u8 {
         match self {
@@ -33,91 +33,94 @@ impl Verdict {
     }
 }
 
-/// One run of a producer.
+/// What one run of a producer sent.
 #[derive(Debug, Clone)]
 pub struct RunReport {
-    /// Run.
+    /// The run.
     pub run: RunId,
-    /// Who wrote its lines.
+    /// The instances that wrote its lines.
     pub instances: BTreeSet<String>,
-    /// Accepted by librdkafka; of a killed run only what its lines show.
+    /// Messages that librdkafka accepted. For a run that is not closed, only those that its lines account for.
     pub sent: u64,
-    /// On the broker.
+    /// Messages that the broker acknowledged.
     pub acknowledged: u64,
-    /// Not on the broker.
+    /// Messages that are not on the broker.
     pub rejected: u64,
-    /// Nobody knows.
+    /// Messages whose outcome the producer could not know.
     pub unknown: u64,
-    /// Whether it told that it ended.
+    /// Whether the line `run closed` is there. A killed run has none.
     pub is_closed: bool,
     pub(crate) produced_twice: Offenders,
 }
 
-/// One consumer group.
+/// What one consumer group received.
 #[derive(Debug, Clone)]
 pub struct GroupReport {
-    /// Group.
+    /// The group.
     pub group_id: String,
     /// Its replicas, by instance.
     pub replicas: BTreeMap<String, Replica>,
-    /// Messages received, each time they were.
+    /// Received messages, repeats included.
     pub received: u64,
-    /// Different messages received.
+    /// Received messages, each counted once.
     pub distinct: u64,
-    /// Of the received, such as could not be read.
+    /// Received messages that could not be decoded.
     pub bad: u64,
-    /// Of the received, such as carry no key of ours.
+    /// Received messages that have no key of this project: another producer wrote them.
     pub foreign: u64,
-    /// Received, and not acknowledged in the producer's lines: the producer was killed, or did not know.
+    /// Received messages that no line acknowledges: the producer was killed before it logged the acknowledgement, or did not get
+    /// one.
     pub unknown: u64,
-    /// Acknowledged, and the group has not come that far.
+    /// Acknowledged messages that the group has not reached yet.
     pub in_flight: u64,
+    /// Missing, repeated, produced twice, phantom.
     pub(crate) offenders: [Offenders; 4],
 }
 
 impl GroupReport {
-    /// Acknowledged messages that the group passed over.
+    /// How many acknowledged messages the group skipped.
     #[must_use]
     pub fn missing(&self) -> u64 {
         self.offenders[0].count
     }
 
-    /// Messages received once too often.
+    /// How many times the group received a message that it had already received.
     #[must_use]
     pub fn repeated(&self) -> u64 {
         self.offenders[1].count
     }
 
-    /// Messages that stand at two offsets.
+    /// How many messages the group received at two offsets.
     #[must_use]
     pub fn produced_twice(&self) -> u64 {
         self.offenders[2].count
     }
 
-    /// Messages that should not exist.
+    /// How many messages the group received that should not exist.
     #[must_use]
     pub fn phantom(&self) -> u64 {
         self.offenders[3].count
     }
 }
 
-/// The whole report.
+/// What the evidence shows about all runs and groups.
 #[derive(Debug, Clone)]
 pub struct Report {
     /// Runs, oldest first.
     pub runs: Vec<RunReport>,
-    /// Groups.
+    /// Groups, by name.
     pub groups: Vec<GroupReport>,
-    /// Why the evidence does not suffice.
+    /// Reasons why the evidence is not sufficient.
     pub doubts: Vec<String>,
-    /// What was read.
+    /// The lines that were read. [`Account::report`](crate::Account::report) leaves them at 0 for the caller to fill in.
     pub lines: Lines,
-    /// Instances that did not say that they stop: each may have been killed in the middle of a line.
+    /// How many instances have no line `service stopped`. Each may have been killed in the middle of a line, so that many
+    /// damaged lines are explained.
     pub(crate) cut_short: u64,
 }
 
 impl Report {
-    /// The verdict, with so many repeats permitted in each group.
+    /// The verdict, if each group may have at most `max_repeats` repeats.
     #[must_use]
     pub fn verdict(&self, max_repeats: u64) -> Verdict {
         let is_violated = |group: &GroupReport| {
@@ -132,32 +135,36 @@ impl Report {
         }
     }
 
-    /// Whether a second look at the lines would tell more about offenders.
+    /// Whether there are offenders, whose details a second pass over the lines can add; see [`Report::learn`].
     #[must_use]
     pub fn has_offenders(&self) -> bool {
         self.offenders().next().is_some()
     }
 
-    /// Takes from a line what it says about the offenders: a second look, because they are known only at the end.
+    /// Adds what `line` says about the offenders: number, key and instance.
+    ///
+    /// The account keeps intervals only, and the offenders are known only at the end, so the details come from a second pass
+    /// over the lines.
     pub fn learn(&mut self, line: &Line) {
-        let of_groups = self.groups.iter_mut().flat_map(|group| &mut group.offenders);
-        let of_runs = self.runs.iter_mut().map(|run| &mut run.produced_twice);
-        of_groups.chain(of_runs).flat_map(|offenders| &mut offenders.named).for_each(|offender| offender.learn(line));
+        let in_groups = self.groups.iter_mut().flat_map(|group| &mut group.offenders);
+        let in_runs = self.runs.iter_mut().map(|run| &mut run.produced_twice);
+        let named = in_groups.chain(in_runs).flat_map(|offenders| &mut offenders.named);
+        named.for_each(|offender| offender.add_details(line));
     }
 
-    /// The offenders that are named, the first of each class.
+    /// The named offenders: the first of each class.
     pub fn offenders(&self) -> impl Iterator<Item = &Offender> {
-        let of_groups = self.groups.iter().flat_map(|group| &group.offenders);
-        of_groups.chain(self.runs.iter().map(|run| &run.produced_twice)).flat_map(|offenders| &offenders.named)
+        let in_groups = self.groups.iter().flat_map(|group| &group.offenders);
+        in_groups.chain(self.runs.iter().map(|run| &run.produced_twice)).flat_map(|offenders| &offenders.named)
     }
 }
 
 impl fmt::Display for Report {
-    /// Everything but the verdict, which depends on how many repeats are permitted.
+    /// Writes everything but the verdict, which depends on how many repeats are permitted.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for run in &self.runs {
             let RunReport { run: id, sent, acknowledged, rejected, unknown, is_closed, .. } = run;
-            let end = if *is_closed { "closed" } else { "not closed: killed, or still running" };
+            let end = if *is_closed { "closed" } else { "not closed: killed or still running" };
             writeln!(f, "run {id} by {} ({end})", list(&run.instances))?;
             let sent_at_least = if *is_closed { "" } else { "at least " };
             writeln!(
@@ -173,7 +180,7 @@ impl fmt::Display for Report {
             let GroupReport { received, distinct, bad, foreign, unknown, in_flight, .. } = group;
             writeln!(
                 f,
-                "  in sum  received {received}  different {distinct}  bad {bad}  foreign {foreign}  unknown {unknown}"
+                "  total  received {received}  distinct {distinct}  bad {bad}  foreign {foreign}  unknown {unknown}"
             )?;
             writeln!(
                 f,
@@ -187,22 +194,23 @@ impl fmt::Display for Report {
         for offender in self.offenders() {
             writeln!(f, "  {offender}")?;
         }
-        let all: u64 = self.groups.iter().flat_map(|group| &group.offenders).map(|offenders| offenders.count).sum();
-        if all > NAMED_MAX as u64 {
-            writeln!(f, "  (the first {NAMED_MAX} of each class are named)")?;
+        let count: u64 = self.groups.iter().flat_map(|group| &group.offenders).map(|offenders| offenders.count).sum();
+        if count > NAMED_MAX as u64 {
+            writeln!(f, "  (only the first {NAMED_MAX} of each kind are listed)")?;
         }
         for doubt in &self.doubts {
-            writeln!(f, "not sufficient: {doubt}")?;
+            writeln!(f, "insufficient evidence: {doubt}")?;
         }
         let Lines { read, skipped, damaged } = self.lines;
         if damaged > self.cut_short {
-            let ends = self.cut_short;
             writeln!(
                 f,
-                "not sufficient: {damaged} lines are damaged, and {ends} processes that were killed explain one each"
+                "insufficient evidence: {damaged} lines are damaged, but only {} instances ended without `service stopped`, \
+                 each of which explains one",
+                self.cut_short
             )?;
         }
-        write!(f, "lines: {read} read, {skipped} of others skipped, {damaged} damaged")
+        write!(f, "lines: {read} read, {skipped} of other programs skipped, {damaged} damaged")
     }
 }
 
@@ -214,8 +222,8 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Proven => "PROVEN: every acknowledged message was received, and none too often",
-            Self::Violated => "VIOLATED: see above",
-            Self::Insufficient => "INSUFFICIENT EVIDENCE: nothing wrong was seen, but see above",
+            Self::Violated => "VIOLATED: see the counts and the messages listed above",
+            Self::Insufficient => "INSUFFICIENT EVIDENCE: no violation was found, but see the reasons above",
         })
     }
 }

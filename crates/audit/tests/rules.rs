@@ -1,34 +1,38 @@
-//! The rules of the account, one by one, and that the order of lines does not matter.
+//! The rules of the account, one by one. Every report is computed from the lines in both orders.
 
 use audit::{Account, Report, Verdict, each_line};
 use message::RunId;
 
-const G: &str = r#""group_id":"g","topic":"t""#;
+const GROUP_AND_TOPIC: &str = r#""group_id":"g","topic":"t""#;
 
+/// Log lines of the producer `p` and of the replicas `a` and `b`, on partition 0 of one topic.
 struct Evidence {
     run: RunId,
     lines: Vec<String>,
 }
 
 impl Evidence {
-    /// One producer and two replicas that have started.
+    /// The start lines of the producer and of both replicas.
     fn new() -> Self {
         let run = RunId::new();
-        let mut it = Self { run, lines: Vec::new() };
-        it.line(
+        let mut evidence = Self { run, lines: Vec::new() };
+        evidence.line(
             "p",
             &format!(
                 r#""message":"service starting","service":"producer-svc","version":"1","topic":"t","run":"{run}""#
             ),
         );
         for replica in ["a", "b"] {
-            it.line(replica, &format!(r#""message":"service starting","service":"consumer-svc","version":"1",{G}"#));
+            evidence.line(
+                replica,
+                &format!(r#""message":"service starting","service":"consumer-svc","version":"1",{GROUP_AND_TOPIC}"#),
+            );
         }
-        it
+        evidence
     }
 
-    /// What follows is of this run.
-    fn of(mut self, run: RunId) -> Self {
+    /// Lines and ranges added from here on belong to `run`.
+    fn of_run(mut self, run: RunId) -> Self {
         self.run = run;
         self
     }
@@ -60,7 +64,7 @@ impl Evidence {
     }
 
     fn received_range(mut self, by: &str, range: &str) -> Self {
-        self.line(by, &format!(r#""message":"messages received","count":0,"rate_per_sec":0,"latency_ms":{{"p50":0,"p99":0,"max":0}},{G},"ranges":[{range}]"#));
+        self.line(by, &format!(r#""message":"messages received","count":0,"rate_per_sec":0,"latency_ms":{{"p50":0,"p99":0,"max":0}},{GROUP_AND_TOPIC},"ranges":[{range}]"#));
         self
     }
 
@@ -69,12 +73,12 @@ impl Evidence {
         self.received_range(by, &range)
     }
 
-    /// The report, after making sure that the order of the lines does not change it.
+    /// Computes the report, and checks that it is the same with the lines in reverse order.
     fn report(&self) -> Report {
         let read = |lines: &[String]| {
             let mut account = Account::default();
             let mut counts = audit::Lines::default();
-            each_line(lines.join("\n").as_bytes(), &mut counts, |line| account.add(line)).expect("text can be read");
+            each_line(lines.join("\n").as_bytes(), &mut counts, |line| account.add(line)).expect("memory can be read");
             assert_eq!(counts.read, lines.len() as u64, "{lines:#?}");
             account.report()
         };
@@ -97,7 +101,7 @@ fn everything_received_once_is_proven() {
 }
 
 #[test]
-fn a_gap_below_a_received_offset_is_missing_and_above_it_in_flight() {
+fn messages_below_the_last_received_offset_are_missing_and_those_above_are_in_flight() {
     let evidence = Evidence::new().acknowledged([0, 99], [1, 100]).closed(100, 0, 0, 100);
     let report = evidence.received("a", [0, 49], [1, 50]).received("a", [60, 89], [61, 90]).report();
     assert_eq!(report.verdict(0), Verdict::Violated);
@@ -109,7 +113,7 @@ fn a_gap_below_a_received_offset_is_missing_and_above_it_in_flight() {
 }
 
 #[test]
-fn repeats_count_each_time_and_are_measured_by_the_limit() {
+fn each_repeat_counts_against_the_limit() {
     let evidence = Evidence::new().acknowledged([0, 9], [1, 10]).closed(10, 0, 0, 10);
     let report = evidence.received("a", [0, 9], [1, 10]).received("b", [5, 7], [6, 8]).report();
     assert_eq!(report.groups[0].repeated(), 3);
@@ -117,7 +121,7 @@ fn repeats_count_each_time_and_are_measured_by_the_limit() {
 }
 
 #[test]
-fn one_message_at_two_offsets_was_produced_twice() {
+fn a_message_at_two_offsets_was_produced_twice() {
     let evidence = Evidence::new().acknowledged([0, 9], [1, 10]).closed(10, 0, 0, 10);
     let report = evidence.received("a", [0, 9], [1, 10]).received("a", [10, 10], [4, 4]).report();
     assert_eq!((report.groups[0].produced_twice(), report.groups[0].repeated()), (1, 0));
@@ -125,7 +129,7 @@ fn one_message_at_two_offsets_was_produced_twice() {
 }
 
 #[test]
-fn a_rejected_number_that_was_received_is_a_phantom_and_an_unknown_one_is_not() {
+fn a_received_message_is_a_phantom_if_it_was_rejected_but_not_if_its_outcome_was_unknown() {
     let evidence = || {
         Evidence::new()
             .acknowledged([0, 7], [1, 8])
@@ -133,7 +137,7 @@ fn a_rejected_number_that_was_received_is_a_phantom_and_an_unknown_one_is_not() 
             .not_delivered("unknown", [10, 10])
     };
     let report = evidence().closed(8, 1, 1, 10).received("a", [0, 7], [1, 8]).report();
-    assert_eq!(report.verdict(0), Verdict::Proven, "neither is owed: {report}");
+    assert_eq!(report.verdict(0), Verdict::Proven, "neither message has to arrive: {report}");
     let report = evidence().closed(8, 1, 1, 10).received("a", [0, 7], [1, 8]).received("a", [8, 8], [10, 10]).report();
     assert_eq!((report.verdict(0), report.groups[0].unknown), (Verdict::Proven, 1), "{report}");
     let report = evidence().closed(8, 1, 1, 10).received("a", [0, 7], [1, 8]).received("a", [8, 8], [9, 9]).report();
@@ -141,7 +145,7 @@ fn a_rejected_number_that_was_received_is_a_phantom_and_an_unknown_one_is_not() 
 }
 
 #[test]
-fn beyond_the_end_of_a_closed_run_is_a_phantom_and_of_a_killed_run_unknown() {
+fn a_message_beyond_the_end_of_a_run_is_a_phantom_if_the_run_was_closed_and_unknown_if_it_was_killed() {
     let evidence = || Evidence::new().acknowledged([0, 9], [1, 10]);
     let report = evidence().closed(10, 0, 0, 10).received("a", [0, 10], [1, 11]).report();
     assert_eq!((report.verdict(0), report.groups[0].phantom()), (Verdict::Violated, 1), "{report}");
@@ -150,7 +154,7 @@ fn beyond_the_end_of_a_closed_run_is_a_phantom_and_of_a_killed_run_unknown() {
 }
 
 #[test]
-fn a_foreign_message_is_judged_by_its_offset_only() {
+fn a_foreign_message_is_identified_by_its_offset() {
     let foreign = r#"{"partition":0,"offset":[10,10]}"#;
     let evidence = || Evidence::new().acknowledged([0, 9], [1, 10]).closed(10, 0, 0, 10).received("a", [0, 9], [1, 10]);
     let report = evidence().received_range("a", foreign).report();
@@ -160,17 +164,18 @@ fn a_foreign_message_is_judged_by_its_offset_only() {
 }
 
 #[test]
-fn books_that_do_not_fit_are_no_proof() {
-    let received = |evidence: Evidence| evidence.received("a", [0, 9], [1, 10]).report();
-    let short = received(Evidence::new().acknowledged([0, 8], [1, 9]).closed(10, 0, 0, 10));
-    assert_eq!(short.verdict(0), Verdict::Insufficient, "{short}");
-    let mut unknown_instance = Evidence::new().acknowledged([0, 9], [1, 10]).closed(10, 0, 0, 10);
-    unknown_instance = unknown_instance.received("c", [0, 9], [1, 10]);
-    assert_eq!(unknown_instance.report().verdict(0), Verdict::Insufficient);
+fn counts_that_disagree_and_instances_without_a_start_line_prove_nothing() {
+    let one_acknowledgement_short = Evidence::new().acknowledged([0, 8], [1, 9]).closed(10, 0, 0, 10);
+    let report = one_acknowledgement_short.received("a", [0, 9], [1, 10]).report();
+    assert_eq!(report.verdict(0), Verdict::Insufficient, "{report}");
+    let never_started =
+        Evidence::new().acknowledged([0, 9], [1, 10]).closed(10, 0, 0, 10).received("c", [0, 9], [1, 10]);
+    let report = never_started.report();
+    assert_eq!(report.verdict(0), Verdict::Insufficient, "{report}");
 }
 
 #[test]
-fn what_the_broker_forgot_before_it_was_read_is_no_violation_and_no_proof() {
+fn messages_that_the_broker_deleted_before_they_were_read_are_neither_a_violation_nor_a_proof() {
     let evidence =
         Evidence::new().acknowledged([0, 99], [1, 100]).closed(100, 0, 0, 100).received("a", [40, 99], [41, 100]);
     let mut account = Account::default();
@@ -181,37 +186,39 @@ fn what_the_broker_forgot_before_it_was_read_is_no_violation_and_no_proof() {
 }
 
 #[test]
-fn acknowledged_messages_whose_offsets_went_to_others_are_missing() {
-    // The broker lost what stood at 4 to 9, and gave the offsets to the next run.
-    let (one, other) = (RunId::new(), RunId::new());
+fn acknowledged_messages_whose_offset_now_belongs_to_another_message_are_missing() {
+    // The broker lost the messages at offsets 4 to 9 and gave their offsets to messages of the next run.
+    let (first, second) = (RunId::new(), RunId::new());
     let evidence =
-        Evidence::new().of(one).acknowledged([0, 9], [1, 10]).closed(10, 0, 0, 10).received("a", [0, 3], [1, 4]);
-    let evidence = evidence.of(other).acknowledged([4, 9], [1, 6]).closed(6, 0, 0, 6).received("a", [4, 9], [1, 6]);
+        Evidence::new().of_run(first).acknowledged([0, 9], [1, 10]).closed(10, 0, 0, 10).received("a", [0, 3], [1, 4]);
+    let evidence =
+        evidence.of_run(second).acknowledged([4, 9], [1, 6]).closed(6, 0, 0, 6).received("a", [4, 9], [1, 6]);
     let report = evidence.report();
     let group = &report.groups[0];
     assert_eq!((report.verdict(u64::MAX), group.missing(), group.repeated()), (Verdict::Violated, 6, 0), "{report}");
-    let named: Vec<_> = report.offenders().filter_map(|offender| offender.key).collect();
-    assert_eq!(named, (5..=10).map(|pseq| (one, pseq)).collect::<Vec<_>>());
+    let keys: Vec<_> = report.offenders().filter_map(|offender| offender.key).collect();
+    assert_eq!(keys, (5..=10).map(|pseq| (first, pseq)).collect::<Vec<_>>());
 
-    // A topic made anew, with the group's offset of the old one at its end.
-    let (one, other) = (RunId::new(), RunId::new());
+    // The topic was deleted and created again, and the offset that the group had committed is the end of the new topic.
+    let (first, second) = (RunId::new(), RunId::new());
     let evidence =
-        Evidence::new().of(one).acknowledged([0, 9], [1, 10]).closed(10, 0, 0, 10).received("a", [0, 9], [1, 10]);
-    let report = evidence.of(other).acknowledged([0, 9], [1, 10]).closed(10, 0, 0, 10).report();
+        Evidence::new().of_run(first).acknowledged([0, 9], [1, 10]).closed(10, 0, 0, 10).received("a", [0, 9], [1, 10]);
+    let report = evidence.of_run(second).acknowledged([0, 9], [1, 10]).closed(10, 0, 0, 10).report();
     assert_eq!((report.verdict(u64::MAX), report.groups[0].missing()), (Verdict::Violated, 10), "{report}");
 
-    // A foreign message in place of ours.
+    // A foreign message has the offset of a lost message of the run.
     let evidence = Evidence::new().acknowledged([0, 9], [1, 10]).closed(10, 0, 0, 10).received("a", [0, 8], [1, 9]);
     let report = evidence.received_range("a", r#"{"partition":0,"offset":[9,9]}"#).report();
     assert_eq!((report.verdict(u64::MAX), report.groups[0].missing()), (Verdict::Violated, 1), "{report}");
 }
 
 #[test]
-fn offsets_that_stand_for_two_messages_which_both_came_are_no_repeats_and_no_proof() {
-    let (one, other) = (RunId::new(), RunId::new());
+fn two_received_messages_with_the_same_offset_are_neither_a_repeat_nor_a_proof() {
+    let (first, second) = (RunId::new(), RunId::new());
     let evidence =
-        Evidence::new().of(one).acknowledged([0, 9], [1, 10]).closed(10, 0, 0, 10).received("a", [0, 9], [1, 10]);
-    let evidence = evidence.of(other).acknowledged([4, 9], [1, 6]).closed(6, 0, 0, 6).received("b", [4, 9], [1, 6]);
+        Evidence::new().of_run(first).acknowledged([0, 9], [1, 10]).closed(10, 0, 0, 10).received("a", [0, 9], [1, 10]);
+    let evidence =
+        evidence.of_run(second).acknowledged([4, 9], [1, 6]).closed(6, 0, 0, 6).received("b", [4, 9], [1, 6]);
     let report = evidence.report();
     let group = &report.groups[0];
     assert_eq!((report.verdict(0), group.missing(), group.repeated()), (Verdict::Insufficient, 0, 0), "{report}");
