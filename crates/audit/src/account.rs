@@ -9,18 +9,19 @@ use message::RunId;
 use rangemap::RangeInclusiveSet;
 
 use crate::group::Group;
+use crate::instance::Instance;
 use crate::intervals::{overlaps, total_length};
 use crate::run::{ByPartition, Run, TopicPartition};
 
 /// Everything that the lines say. Lines may be added in any order.
 #[derive(Debug, Default)]
 pub struct Account {
-    /// Instances that wrote a line.
-    heard: BTreeSet<String>,
-    /// Instances whose first line, `service starting`, is here.
-    started: BTreeSet<String>,
-    /// Instances whose last line, `service stopped`, is here, and the number of messages that the line states.
-    stopped: BTreeMap<String, Option<u64>>,
+    /// Whether the evidence is everything that was written.
+    is_complete: bool,
+    /// The processes that wrote the lines.
+    instances: BTreeMap<String, Instance>,
+    /// The clusters whose topics the lines are about.
+    clusters: BTreeSet<String>,
     runs: BTreeMap<RunId, Run>,
     /// Acknowledged offsets.
     acknowledged: ByPartition,
@@ -29,25 +30,50 @@ pub struct Account {
     deleted: ByPartition,
     /// How many lines or ranges hold impossible offsets or pseq.
     impossible: u64,
+    /// How many lines came again with another content.
+    contradictions: u64,
+    /// How many lines account for messages in a way that this version does not know.
+    not_understood: u64,
     /// How many messages have the offset of another message, in the producers' lines or in the replicas' lines.
     offset_conflicts: u64,
 }
 
 impl Account {
-    /// Adds a line.
+    /// An account of complete evidence: all lines that the processes wrote are going to be added. A process without the line
+    /// `service stopped` was then killed, and what its lines do not show did not happen.
+    ///
+    /// With [`Account::default`], the last lines of such a process may be missing from the evidence.
+    #[must_use]
+    pub fn complete() -> Self {
+        Self { is_complete: true, ..Self::default() }
+    }
+
+    /// Adds a line. A line that was added before is ignored.
     pub fn add(&mut self, line: &Line) {
         let instance = line.instance.as_str();
-        self.heard.insert(instance.to_owned());
+        let known = match self.instances.get_mut(instance) {
+            Some(known) => known,
+            None => self.instances.entry(instance.to_owned()).or_default(),
+        };
+        if !known.record(line.seq) {
+            // Log shippers deliver lines at least once.
+            if !self.agrees_with(line) {
+                self.contradictions += 1;
+            }
+            return;
+        }
         match &line.entry {
             Entry::Starting(entry) => {
-                self.started.insert(instance.to_owned());
                 if let Some(run) = entry.run {
                     self.run(run, instance);
                 }
                 if let Some(group) = &entry.group_id {
-                    self.groups.entry(group.clone()).or_default().replicas.entry(instance.to_owned()).or_default();
+                    let group = self.groups.entry(group.clone()).or_default();
+                    group.topics.insert(entry.topic.clone());
+                    group.replicas.entry(instance.to_owned()).or_default();
                 }
             }
+            Entry::TopicFound(entry) => self.clusters.extend(entry.cluster_id.clone()),
             Entry::Delivered(entry) => {
                 let range = Range::one(entry.partition, entry.offset, Some((entry.run, entry.pseq)));
                 self.acknowledge(instance, entry.run, &entry.topic, &range);
@@ -72,9 +98,43 @@ impl Account {
                 self.count_bad(instance, &entry.group_id, 1);
             }
             Entry::Stopped(entry) => {
-                self.stopped.insert(instance.to_owned(), entry.count);
+                known.has_stopped = true;
+                known.stated_count = entry.count;
             }
+            Entry::Other if line.account => self.not_understood += 1,
             Entry::BadMessage(_) | Entry::Other => {}
+        }
+    }
+
+    /// Whether a line that was read before says nothing that is not in the account. Only the claims about offsets are compared,
+    /// because the account does not keep the lines.
+    fn agrees_with(&self, line: &Line) -> bool {
+        let contains = |offsets: Option<&ByPartition>, topic: &str, range: &Range| {
+            let recorded = offsets.and_then(|offsets| offsets.get(&TopicPartition::new(topic, range.partition)));
+            range.is_valid()
+                && recorded.is_some_and(|recorded| total_length(&overlaps_of(recorded, range)) == range.count())
+        };
+        let received = |group: &str| self.groups.get(group).map(|group| &group.offsets);
+        match &line.entry {
+            Entry::Delivered(entry) => {
+                contains(Some(&self.acknowledged), &entry.topic, &Range::one(entry.partition, entry.offset, None))
+            }
+            Entry::DeliveredSummary(entry) => {
+                entry.ranges.iter().all(|range| contains(Some(&self.acknowledged), &entry.topic, range))
+            }
+            Entry::Received(entry) => {
+                let range = Range::one(entry.partition, entry.offset, None);
+                contains(received(&entry.group_id), &entry.topic, &range)
+            }
+            Entry::ReceivedSummary(entry) => {
+                entry.ranges.iter().all(|range| contains(received(&entry.group_id), &entry.topic, range))
+            }
+            Entry::BadMessage(entry) if !entry.sample => {
+                let range = Range::one(entry.partition, entry.offset, None);
+                contains(received(&entry.group_id), &entry.topic, &range)
+            }
+            Entry::RunClosed(entry) => self.runs.get(&entry.run).is_some_and(|run| run.closed.as_ref() == Some(entry)),
+            _ => true,
         }
     }
 
@@ -135,6 +195,10 @@ impl Account {
             self.deleted.entry(TopicPartition::new(topic, partition)).or_default().insert(first..=last);
         }
     }
+}
+
+fn overlaps_of(set: &RangeInclusiveSet<i64>, range: &Range) -> Vec<(i64, i64)> {
+    overlaps(set, range.offset[0], range.offset[1])
 }
 
 /// How many offsets are acknowledged and above the last received one.

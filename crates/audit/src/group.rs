@@ -1,6 +1,6 @@
 //! What the replicas' lines say about one consumer group.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use journal::Range;
 use message::RunId;
@@ -25,6 +25,8 @@ pub struct Replica {
 /// The account of one group.
 #[derive(Debug, Default)]
 pub(crate) struct Group {
+    /// The topics that the group reads.
+    pub(crate) topics: BTreeSet<String>,
     pub(crate) replicas: BTreeMap<String, Replica>,
     /// Received offsets.
     pub(crate) offsets: ByPartition,
@@ -44,6 +46,9 @@ impl Group {
     /// Returns how many of them have the offset of another received message.
     pub(crate) fn receive(&mut self, instance: &str, topic: &str, range: &Range) -> u64 {
         let partition = TopicPartition::new(topic, range.partition);
+        if !self.topics.contains(topic) {
+            self.topics.insert(topic.to_owned());
+        }
         let replica = self.replicas.entry(instance.to_owned()).or_default();
         replica.received += range.count();
         let offsets = self.offsets.entry(partition.clone()).or_default();

@@ -24,6 +24,10 @@ struct Arguments {
     /// since its last commit.
     #[arg(long, value_name = "N", default_value_t = 0)]
     max_repeats: u64,
+    /// The files hold every line that the processes wrote. Without this, the last lines of a process that was killed may have been
+    /// lost on their way, so a message that only those could show is a doubt and no violation.
+    #[arg(long)]
+    complete: bool,
     /// Files with log lines. `-` is standard input, which is also read if no file is given.
     files: Vec<PathBuf>,
 }
@@ -47,7 +51,7 @@ fn main() -> ExitCode {
 
 fn audit(arguments: &Arguments) -> Result<u8> {
     let mut inputs = open(&arguments.files)?;
-    let mut account = Account::default();
+    let mut account = if arguments.complete { Account::complete() } else { Account::default() };
     let mut lines = Lines::default();
     for input in &mut inputs {
         each_line(BufReader::new(&*input), &mut lines, |line| account.add(line)).context("could not read the lines")?;

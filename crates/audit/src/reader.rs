@@ -11,7 +11,7 @@ pub struct Lines {
     pub read: u64,
     /// Lines of other programs.
     pub skipped: u64,
-    /// Lines of the services that are cut off or damaged, as a killed process leaves them.
+    /// Lines of the services that are cut off or damaged. Their numbers are missing, unless a killed process left them.
     pub damaged: u64,
 }
 

@@ -37,8 +37,25 @@ impl Evidence {
         self
     }
 
+    /// Adds a line with the next number of its instance.
     fn line(&mut self, instance: &str, content: &str) {
-        self.lines.push(format!(r#"{{{content},"instance":"{instance}"}}"#));
+        let instance = format!(r#""instance":"{instance}""#);
+        let seq = self.lines.iter().filter(|line| line.contains(&instance)).count();
+        self.lines.push(format!(r#"{{{content},{instance},"seq":{seq}}}"#));
+    }
+
+    /// Takes out the line with this number, as a log shipper does that loses lines.
+    fn without_line(mut self, instance: &str, seq: usize) -> Self {
+        let end = format!(r#""instance":"{instance}","seq":{seq}}}"#);
+        let count = self.lines.len();
+        self.lines.retain(|line| !line.ends_with(&end));
+        assert_eq!(self.lines.len(), count - 1, "one line is taken out");
+        self
+    }
+
+    fn stopped(mut self, instance: &str, count: u64) -> Self {
+        self.line(instance, &format!(r#""message":"service stopped","exit_code":0,"reason":"done","count":{count}"#));
+        self
     }
 
     fn range(&self, offset: [i64; 2], pseq: [u64; 2]) -> String {
@@ -73,16 +90,27 @@ impl Evidence {
         self.received_range(by, &range)
     }
 
-    /// Computes the report, and checks that it is the same with the lines in reverse order.
+    /// The report if these lines are all that was written.
     fn report(&self) -> Report {
+        self.report_of(Account::complete)
+    }
+
+    /// The report if the last lines of processes that were killed may be missing.
+    fn report_of_partial_evidence(&self) -> Report {
+        self.report_of(Account::default)
+    }
+
+    /// Computes the report, and checks that it is the same with the lines in reverse order, and with each line read twice.
+    fn report_of(&self, account: fn() -> Account) -> Report {
         let read = |lines: &[String]| {
-            let mut account = Account::default();
+            let mut account = account();
             let mut counts = audit::Lines::default();
             each_line(lines.join("\n").as_bytes(), &mut counts, |line| account.add(line)).expect("memory can be read");
             assert_eq!(counts.read, lines.len() as u64, "{lines:#?}");
             account.report()
         };
         let forward = read(&self.lines);
+        assert_eq!(forward.to_string(), read(&[&self.lines[..], &self.lines[..]].concat()).to_string());
         let backward = read(&self.lines.iter().rev().cloned().collect::<Vec<_>>());
         for max_repeats in [0, 1, u64::MAX] {
             assert_eq!(forward.verdict(max_repeats), backward.verdict(max_repeats), "{forward}\n{backward}");
@@ -164,21 +192,120 @@ fn a_foreign_message_is_identified_by_its_offset() {
 }
 
 #[test]
-fn counts_that_disagree_and_instances_without_a_start_line_prove_nothing() {
+fn counts_that_disagree_and_missing_lines_prove_nothing() {
     let one_acknowledgement_short = Evidence::new().acknowledged([0, 8], [1, 9]).closed(10, 0, 0, 10);
     let report = one_acknowledgement_short.received("a", [0, 9], [1, 10]).report();
     assert_eq!(report.verdict(0), Verdict::Insufficient, "{report}");
-    let never_started =
-        Evidence::new().acknowledged([0, 9], [1, 10]).closed(10, 0, 0, 10).received("c", [0, 9], [1, 10]);
-    let report = never_started.report();
+    let evidence = || Evidence::new().acknowledged([0, 9], [1, 10]).closed(10, 0, 0, 10).received("a", [0, 9], [1, 10]);
+    assert_eq!(evidence().report().verdict(0), Verdict::Proven);
+    for (instance, seq) in [("p", 0), ("p", 1), ("a", 0)] {
+        let report = evidence().without_line(instance, seq).report();
+        assert_eq!(report.verdict(0), Verdict::Insufficient, "{report}");
+        assert!(report.to_string().contains("lines are missing"), "{report}");
+    }
+}
+
+#[test]
+fn a_message_that_only_a_missing_line_could_show_is_a_doubt_and_no_violation() {
+    let evidence = || {
+        let evidence = Evidence::new().acknowledged([0, 99], [1, 100]).closed(100, 0, 0, 100);
+        evidence.received("a", [0, 49], [1, 50]).received("a", [50, 59], [51, 60]).received("a", [60, 99], [61, 100])
+    };
+    let report = evidence().stopped("a", 100).without_line("a", 2).report();
+    assert_eq!((report.verdict(0), report.groups[0].missing()), (Verdict::Insufficient, 0), "{report}");
+    assert_eq!(report.groups[0].not_shown, 10);
+    // A repeat rests on lines that are there.
+    let report = evidence().received("b", [5, 5], [6, 6]).without_line("a", 2).report();
+    assert_eq!((report.verdict(0), report.groups[0].repeated()), (Verdict::Violated, 1), "{report}");
+}
+
+#[test]
+fn the_last_lines_of_a_killed_replica_may_be_missing_unless_the_evidence_is_complete() {
+    let evidence = Evidence::new().acknowledged([0, 99], [1, 100]).closed(100, 0, 0, 100);
+    let killed = evidence.received("a", [0, 49], [1, 50]).received("b", [60, 99], [61, 100]).stopped("b", 40);
+    let report = killed.report_of_partial_evidence();
+    assert_eq!((report.verdict(0), report.groups[0].not_shown), (Verdict::Insufficient, 10), "{report}");
+    assert!(report.to_string().contains("--complete"), "{report}");
+    let report = killed.report();
+    assert_eq!((report.verdict(0), report.groups[0].missing()), (Verdict::Violated, 10), "{report}");
+    let report = killed.stopped("a", 50).report_of_partial_evidence();
+    assert_eq!((report.verdict(0), report.groups[0].missing()), (Verdict::Violated, 10), "{report}");
+}
+
+#[test]
+fn a_number_that_comes_again_with_another_content_is_a_doubt() {
+    let evidence = Evidence::new().acknowledged([0, 9], [1, 10]).closed(10, 0, 0, 10).received("a", [0, 9], [1, 10]);
+    let forged = evidence.lines.last().expect("the line of `a`").replace("[0, 9]", "[20, 29]");
+    let mut account = Account::complete();
+    let mut read = |text: &str| {
+        each_line(text.as_bytes(), &mut audit::Lines::default(), |line| account.add(line)).expect("memory can be read");
+        account.report().verdict(0)
+    };
+    assert_eq!(read(&evidence.lines.join("\n")), Verdict::Proven);
+    assert_eq!(read(&forged), Verdict::Insufficient);
+}
+
+#[test]
+fn nothing_acknowledged_is_nothing_proven() {
+    let report = Evidence::new().closed(0, 0, 0, 0).report();
     assert_eq!(report.verdict(0), Verdict::Insufficient, "{report}");
+}
+
+#[test]
+fn a_group_is_judged_on_the_topics_that_it_reads() {
+    let mut evidence =
+        Evidence::new().acknowledged([0, 9], [1, 10]).closed(10, 0, 0, 10).received("a", [0, 9], [1, 10]);
+    let (run, other) = (RunId::new(), r#""topic":"other""#);
+    let range = format!(r#""ranges":[{{"partition":0,"offset":[0,4],"run":"{run}","pseq":[1,5]}}]"#);
+    let latency = r#""rate_per_sec":0,"latency_ms":{"p50":0,"p99":0,"max":0}"#;
+    evidence.line(
+        "q",
+        &format!(r#""message":"service starting","service":"producer-svc","version":"1",{other},"run":"{run}""#),
+    );
+    evidence.line(
+        "q",
+        &format!(r#""message":"messages delivered","count":5,{latency},"outstanding":0,{other},"run":"{run}",{range}"#),
+    );
+    let report = evidence.report();
+    assert_eq!((report.verdict(0), report.groups[0].in_flight), (Verdict::Insufficient, 0), "{report}");
+    assert!(report.to_string().contains("no group here reads that topic"), "{report}");
+    evidence.line(
+        "c",
+        &format!(r#""message":"service starting","service":"consumer-svc","version":"1",{other},"group_id":"h""#),
+    );
+    evidence.line("c", &format!(r#""message":"messages received","count":5,{latency},{other},"group_id":"h",{range}"#));
+    let report = evidence.report();
+    assert_eq!(report.verdict(0), Verdict::Proven, "{report}");
+}
+
+#[test]
+fn lines_of_two_clusters_are_a_doubt() {
+    let mut evidence =
+        Evidence::new().acknowledged([0, 9], [1, 10]).closed(10, 0, 0, 10).received("a", [0, 9], [1, 10]);
+    let found = |cluster| format!(r#""message":"topic found","topic":"t","partitions":1,"cluster_id":"{cluster}""#);
+    evidence.line("p", &found("one"));
+    evidence.line("a", &found("one"));
+    assert_eq!(evidence.report().verdict(0), Verdict::Proven);
+    evidence.line("b", &found("two"));
+    assert_eq!(evidence.report().verdict(0), Verdict::Insufficient);
+}
+
+#[test]
+fn an_accounting_line_with_an_unknown_message_is_a_doubt() {
+    let evidence = || Evidence::new().acknowledged([0, 9], [1, 10]).closed(10, 0, 0, 10).received("a", [0, 9], [1, 10]);
+    let mut event = evidence();
+    event.line("a", r#""message":"something else""#);
+    assert_eq!(event.report().verdict(0), Verdict::Proven);
+    let mut newer = evidence();
+    newer.line("a", r#""message":"something else","account":true"#);
+    assert_eq!(newer.report().verdict(0), Verdict::Insufficient);
 }
 
 #[test]
 fn messages_that_the_broker_deleted_before_they_were_read_are_neither_a_violation_nor_a_proof() {
     let evidence =
         Evidence::new().acknowledged([0, 99], [1, 100]).closed(100, 0, 0, 100).received("a", [40, 99], [41, 100]);
-    let mut account = Account::default();
+    let mut account = Account::complete();
     each_line(evidence.lines.join("\n").as_bytes(), &mut audit::Lines::default(), |line| account.add(line)).unwrap();
     assert_eq!(account.report().verdict(0), Verdict::Violated);
     account.forgotten("t", 0, 0, 39);

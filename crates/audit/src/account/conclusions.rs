@@ -1,10 +1,13 @@
 //! What the account proves: builds the report.
 
+use std::collections::BTreeMap;
+
 use message::RunId;
 use rangemap::RangeInclusiveSet;
 
 use super::{Account, in_flight};
 use crate::group::Group;
+use crate::instance::Instance;
 use crate::intervals::{difference, gaps, length, overlaps, size, total_length};
 use crate::offender::{Class, Offender, Offenders};
 use crate::reader::Lines;
@@ -18,8 +21,7 @@ impl Account {
         let mut doubts = self.doubts();
         let runs = self.runs.iter().map(|(id, run)| report_run(*id, run, &mut doubts)).collect();
         let groups = self.groups.iter().map(|(id, group)| self.report_group(id, group, &mut doubts)).collect();
-        let cut_short = self.heard.iter().filter(|instance| !self.stopped.contains_key(*instance)).count() as u64;
-        Report { runs, groups, doubts, lines: Lines::default(), cut_short }
+        Report { runs, groups, doubts, lines: Lines::default() }
     }
 
     /// The doubts that concern no single run or group.
@@ -31,8 +33,43 @@ impl Account {
         if self.groups.is_empty() {
             doubts.push("no line of a consumer was given".to_owned());
         }
-        for instance in self.heard.difference(&self.started) {
-            doubts.push(format!("instance {instance} has no line `service starting`, so its first lines are missing"));
+        for (name, instance) in &self.instances {
+            let missing = instance.missing_lines();
+            if let [(first, last), rest @ ..] = missing.as_slice() {
+                let count: u64 = missing.iter().map(|(first, last)| last - first + 1).sum();
+                let more = if rest.is_empty() { "" } else { ", and others" };
+                doubts.push(format!(
+                    "instance {name}: {count} of its lines are missing (seq {first} to {last}{more}); collect them, or give the audit \
+                     logs that begin with `service starting`"
+                ));
+            }
+        }
+        if self.acknowledged.is_empty() {
+            doubts.push("no message was acknowledged, so there is nothing to prove".to_owned());
+        }
+        if self.clusters.len() > 1 {
+            let clusters = self.clusters.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+            doubts.push(format!("the lines are about several clusters ({clusters}); give the audit those of one"));
+        }
+        let mut unread: BTreeMap<&str, u64> = BTreeMap::new();
+        for (TopicPartition { topic, .. }, acknowledged) in &self.acknowledged {
+            if !self.groups.is_empty() && !self.groups.values().any(|group| group.topics.contains(topic)) {
+                *unread.entry(topic).or_default() += size(acknowledged);
+            }
+        }
+        for (topic, count) in unread {
+            doubts.push(format!(
+                "{count} messages of topic {topic} were acknowledged, but no group here reads that topic"
+            ));
+        }
+        if self.contradictions > 0 {
+            doubts.push(format!("{} lines came again with the same number and another content", self.contradictions));
+        }
+        if self.not_understood > 0 {
+            doubts.push(format!(
+                "{} lines account for messages in a way that this version of the audit does not know",
+                self.not_understood
+            ));
         }
         if self.impossible > 0 {
             doubts.push(format!("{} lines hold impossible offsets or pseq", self.impossible));
@@ -51,7 +88,8 @@ impl Account {
         let mut missing = Offenders::default();
         let (mut in_flight_count, mut deleted_count) = (0, 0);
         let empty = RangeInclusiveSet::new();
-        for (partition, acknowledged) in &self.acknowledged {
+        let owed = || self.acknowledged.iter().filter(|(partition, _)| group.topics.contains(&partition.topic));
+        for (partition, acknowledged) in owed() {
             let received = group.offsets.get(partition);
             in_flight_count += in_flight(acknowledged, received);
             let deleted = self.deleted.get(partition).unwrap_or(&empty);
@@ -62,6 +100,17 @@ impl Account {
                 }
             }
         }
+        // Missing lines may account for skipped messages. What other messages have taken the offset of is shown by lines that are there.
+        let not_shown = match self.doubtful_replica(group) {
+            Some(why) if missing.count > 0 => {
+                let count = missing.count;
+                doubts.push(format!(
+                    "group {id}: {count} acknowledged messages are not in the lines of its replicas, but {why}"
+                ));
+                std::mem::take(&mut missing).count
+            }
+            _ => 0,
+        };
         for (run, partition, first, last) in self.displaced(group) {
             missing.push(first, last, |pseq| Offender::with_key(Class::Missing, partition, run, pseq));
         }
@@ -74,7 +123,7 @@ impl Account {
         let (phantom, unknown) = self.unacknowledged(id, group, doubts);
         for (instance, replica) in &group.replicas {
             let shown = replica.received;
-            if let Some(Some(stated)) = self.stopped.get(instance)
+            if let Some(Instance { stated_count: Some(stated), .. }) = self.instances.get(instance)
                 && *stated != shown
             {
                 doubts.push(format!(
@@ -91,8 +140,21 @@ impl Account {
             foreign: group.foreign,
             unknown,
             in_flight: in_flight_count,
+            not_shown,
             offenders: [missing, group.repeated.clone(), group.produced_twice.clone(), phantom],
         }
+    }
+
+    /// Why lines of this group's replicas may be missing, if they may.
+    fn doubtful_replica(&self, group: &Group) -> Option<String> {
+        let replicas = || group.replicas.keys().filter_map(|name| Some((name, self.instances.get(name)?)));
+        if let Some((name, _)) = replicas().find(|(_, instance)| instance.has_gap()) {
+            return Some(format!("lines of replica {name} are missing"));
+        }
+        let (name, _) = replicas().find(|(_, instance)| !instance.has_stopped).filter(|_| !self.is_complete)?;
+        Some(format!(
+            "replica {name} was killed or still runs, and its last lines may be missing; pass --complete if they are not"
+        ))
     }
 
     /// Acknowledged messages that the group did not receive although it received their offset, with another message at it.
@@ -105,6 +167,9 @@ impl Account {
         let empty = RangeInclusiveSet::new();
         let mut displaced = Vec::new();
         for (partition, acknowledged) in &self.acknowledged {
+            if !group.topics.contains(&partition.topic) {
+                continue;
+            }
             let received = group.offsets.get(partition).unwrap_or(&empty);
             let unreceived_offsets = total_length(&difference(acknowledged, received));
             let acknowledged_pseq =
