@@ -1,0 +1,446 @@
+//! Random histories: what is in the logs of some partitions, what the producers and the replicas say about it, and what of their lines
+//! reached the evidence.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use journal::{
+    DeliveredSummary, Entry, LastOfPartition, LatencyMillis, Line, NotDelivered, Outcome, Range, ReceivedSummary,
+    RunClosed, Starting, Stopped,
+};
+use message::RunId;
+use proptest::collection::vec;
+use proptest::prelude::{Just, Strategy, any, prop_oneof};
+use proptest::sample::Index;
+
+/// Runs, groups, replicas per group, topics and partitions per topic.
+const RUNS: usize = 2;
+const GROUPS: usize = 2;
+const REPLICAS: usize = 2;
+const TOPICS: usize = 2;
+const PARTITIONS: usize = 2;
+
+/// One place in the log of a partition, or one message that never got there.
+#[derive(Debug, Clone, Copy)]
+enum Slot {
+    /// A message of a run, with what the producer says about it.
+    Written { run: usize, said: Said },
+    /// The previous message of that run to the partition, written once more.
+    WrittenTwice { run: usize, said: Said },
+    /// A message of a run that is not in the log.
+    NotWritten { run: usize, said: Said },
+    /// A message of another producer.
+    Foreign,
+    /// An offset without a message, such as the marker of a transaction.
+    Empty,
+}
+
+/// What the producer's lines say about a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Said {
+    Acknowledged,
+    Rejected,
+    Unknown,
+    Nothing,
+}
+
+/// A replica reads messages of a partition, from one place to another.
+#[derive(Debug, Clone)]
+struct Read {
+    group: usize,
+    replica: usize,
+    log: Index,
+    from: Index,
+    count: usize,
+}
+
+/// What happens to the lines on their way into the evidence.
+#[derive(Debug, Clone)]
+struct Damage {
+    lost: Vec<Index>,
+    doubled: Vec<Index>,
+    moved: Vec<(Index, Index)>,
+}
+
+/// A history, and the evidence of it.
+#[derive(Debug, Clone)]
+pub(crate) struct History {
+    logs: Vec<Vec<Slot>>,
+    reads: Vec<Read>,
+    stopped: Vec<bool>,
+    damage: Damage,
+    /// The lines in the evidence.
+    pub(crate) lines: Vec<Line>,
+    /// Whether the evidence is said to be everything that was written.
+    pub(crate) is_complete: bool,
+}
+
+fn said() -> impl Strategy<Value = Said> {
+    prop_oneof![
+        8 => Just(Said::Acknowledged),
+        1 => Just(Said::Rejected),
+        1 => Just(Said::Unknown),
+        1 => Just(Said::Nothing),
+    ]
+}
+
+fn slot() -> impl Strategy<Value = Slot> {
+    let run = 0..RUNS;
+    prop_oneof![
+        20 => (run.clone(), said()).prop_map(|(run, said)| Slot::Written { run, said }),
+        1 => (run.clone(), said()).prop_map(|(run, said)| Slot::WrittenTwice { run, said }),
+        1 => (run, prop_oneof![Just(Said::Rejected), Just(Said::Unknown), Just(Said::Nothing)])
+            .prop_map(|(run, said)| Slot::NotWritten { run, said }),
+        1 => Just(Slot::Foreign),
+        1 => Just(Slot::Empty),
+    ]
+}
+
+fn read() -> impl Strategy<Value = Read> {
+    (0..GROUPS, 0..REPLICAS, any::<Index>(), any::<Index>(), 0..20_usize)
+        .prop_map(|(group, replica, log, from, count)| Read { group, replica, log, from, count })
+}
+
+fn damage() -> impl Strategy<Value = Damage> {
+    (vec(any::<Index>(), 0..3), vec(any::<Index>(), 0..3), vec(any::<(Index, Index)>(), 0..8))
+        .prop_map(|(lost, doubled, moved)| Damage { lost, doubled, moved })
+}
+
+/// Any history.
+pub(crate) fn history() -> impl Strategy<Value = History> {
+    let logs = vec(vec(slot(), 0..15), TOPICS * PARTITIONS);
+    // Each process stops in order or is killed. Its last line may state a wrong count, and that of a run may state an earlier end.
+    let rarely = || (0..10_u8).prop_map(|number| number == 0);
+    let processes = RUNS + GROUPS * REPLICAS;
+    let flags = (vec(any::<bool>(), processes), vec(rarely(), processes), vec(rarely(), RUNS), any::<bool>());
+    (logs, vec(read(), 0..12), flags, damage()).prop_map(|(logs, reads, flags, damage)| {
+        let (stopped, wrong, understated, is_complete) = flags;
+        let mut history = History { logs, reads, stopped, damage, lines: Vec::new(), is_complete };
+        let written = history.written(&wrong, &understated);
+        history.lines = history.damaged(written);
+        history
+    })
+}
+
+fn topic_partition(log: usize) -> (String, i32) {
+    (format!("topic-{}", log / PARTITIONS), (log % PARTITIONS) as i32)
+}
+
+/// Writes the lines of the processes, each with its numbers.
+#[derive(Default)]
+struct Writer {
+    lines: Vec<Line>,
+    next: BTreeMap<String, u64>,
+}
+
+impl Writer {
+    fn write(&mut self, instance: &str, entry: Entry) {
+        let next = self.next.entry(instance.to_owned()).or_default();
+        let account = !matches!(entry, Entry::Other);
+        self.lines.push(Line { entry, instance: instance.to_owned(), seq: *next, account });
+        *next += 1;
+    }
+
+    fn start(&mut self, instance: &str, topic: &str, run: Option<RunId>, group: Option<String>) {
+        let (service, version, topic) = (String::new(), String::new(), topic.to_owned());
+        self.write(
+            instance,
+            Entry::Starting(Starting { service, version, topic, run, group_id: group, settings: Default::default() }),
+        );
+    }
+
+    fn stop(&mut self, instance: &str, count: u64) {
+        let (reason, not_committed) = (String::new(), Vec::new());
+        let stopped = Stopped { exit_code: 0, reason, count: Some(count), not_delivered: None, not_committed };
+        self.write(instance, Entry::Stopped(stopped));
+    }
+}
+
+fn run_id(run: usize) -> RunId {
+    format!("0198f0c2a1b27c3d8e4f5a6b7c8d9e{run:02x}").parse().expect("a run id")
+}
+
+fn group_id(group: usize) -> String {
+    format!("group-{group}")
+}
+
+fn replica_name(group: usize, replica: usize) -> String {
+    format!("replica-{group}-{replica}")
+}
+
+/// A message in a log.
+#[derive(Debug, Clone, Copy)]
+struct Placed {
+    offset: i64,
+    key: Option<(usize, u64)>,
+}
+
+/// What a producer says about a message.
+#[derive(Debug, Clone, Copy)]
+struct Claim {
+    run: usize,
+    log: usize,
+    pseq: u64,
+    /// The offset, if the message is in the log.
+    offset: Option<i64>,
+    said: Said,
+}
+
+impl History {
+    /// The messages of each log in order, and what the producers say about theirs.
+    fn place(&self) -> (Vec<Vec<Placed>>, Vec<Claim>) {
+        let (mut logs, mut claims) = (Vec::new(), Vec::new());
+        for (log, slots) in self.logs.iter().enumerate() {
+            let mut pseq = [0_u64; RUNS];
+            let (mut placed, mut offset) = (Vec::new(), 0);
+            for slot in slots {
+                match *slot {
+                    Slot::Written { run, said } => {
+                        pseq[run] += 1;
+                        placed.push(Placed { offset, key: Some((run, pseq[run])) });
+                        claims.push(Claim { run, log, pseq: pseq[run], offset: Some(offset), said });
+                        offset += 1;
+                    }
+                    Slot::WrittenTwice { run, said } if pseq[run] > 0 => {
+                        placed.push(Placed { offset, key: Some((run, pseq[run])) });
+                        // A report is made once for each message: only an acknowledgement can come a second time.
+                        if said == Said::Acknowledged {
+                            claims.push(Claim { run, log, pseq: pseq[run], offset: Some(offset), said });
+                        }
+                        offset += 1;
+                    }
+                    Slot::NotWritten { run, said } => {
+                        pseq[run] += 1;
+                        claims.push(Claim { run, log, pseq: pseq[run], offset: None, said });
+                    }
+                    Slot::Foreign => {
+                        placed.push(Placed { offset, key: None });
+                        offset += 1;
+                    }
+                    Slot::Empty | Slot::WrittenTwice { .. } => offset += 1,
+                }
+            }
+            logs.push(placed);
+        }
+        (logs, claims)
+    }
+
+    /// Everything that the processes write. `wrong` are the processes that state a wrong count at their end, `understated` the runs that
+    /// state an end before their last message.
+    fn written(&self, wrong: &[bool], understated: &[bool]) -> Vec<Line> {
+        let mut writer = Writer::default();
+        let (logs, claims) = self.place();
+        for run in 0..RUNS {
+            let producer = format!("producer-{run}");
+            writer.start(&producer, "topic-0", Some(run_id(run)), None);
+            let mut counts = [0_u64; 3];
+            let mut last = BTreeMap::new();
+            for Claim { log, pseq, offset, said, .. } in claims.iter().filter(|claim| claim.run == run) {
+                let (topic, partition) = topic_partition(*log);
+                last.entry(partition).and_modify(|last: &mut u64| *last = (*last).max(*pseq)).or_insert(*pseq);
+                let not_delivered = |outcome| {
+                    Entry::NotDelivered(NotDelivered {
+                        outcome,
+                        count: 1,
+                        num: Vec::new(),
+                        topic: topic.clone(),
+                        partition,
+                        pseq: vec![[*pseq; 2]],
+                        run: run_id(run),
+                        error: String::new(),
+                    })
+                };
+                match (said, offset) {
+                    (Said::Acknowledged, Some(offset)) => {
+                        counts[0] += 1;
+                        let range = Range::one(partition, *offset, Some((run_id(run), *pseq)));
+                        writer.write(&producer, delivered(&topic, run_id(run), range));
+                    }
+                    (Said::Rejected, _) => {
+                        counts[1] += 1;
+                        writer.write(&producer, not_delivered(Outcome::Rejected));
+                    }
+                    (Said::Unknown, _) => {
+                        counts[2] += 1;
+                        writer.write(&producer, not_delivered(Outcome::Unknown));
+                    }
+                    _ => {}
+                }
+            }
+            if self.stopped[run] {
+                let [acknowledged, rejected, unknown] = counts;
+                let short = u64::from(understated[run]);
+                let last = last.into_iter().map(|(partition, last)| (partition, last - short));
+                let partitions = last.map(|(partition, last_pseq)| LastOfPartition { partition, last_pseq }).collect();
+                writer.write(
+                    &producer,
+                    Entry::RunClosed(RunClosed {
+                        run: run_id(run),
+                        topic: "topic-0".to_owned(),
+                        accepted: acknowledged + rejected + unknown,
+                        acknowledged: acknowledged + u64::from(wrong[run]),
+                        rejected,
+                        unknown,
+                        partitions,
+                    }),
+                );
+                writer.stop(&producer, acknowledged);
+            }
+        }
+        for group in 0..GROUPS {
+            for replica in 0..REPLICAS {
+                let name = replica_name(group, replica);
+                writer.start(&name, &format!("topic-{group}"), None, Some(group_id(group)));
+                let mut count = 0;
+                for read in self.reads.iter().filter(|read| read.group == group && read.replica == replica) {
+                    let log = read.log.index(logs.len());
+                    if logs[log].is_empty() {
+                        continue;
+                    }
+                    let from = read.from.index(logs[log].len());
+                    let messages = &logs[log][from..logs[log].len().min(from + read.count)];
+                    count += messages.len() as u64;
+                    write_reads(&mut writer, &name, group, log, messages);
+                }
+                let process = RUNS + group * REPLICAS + replica;
+                if self.stopped[process] {
+                    writer.stop(&name, count + u64::from(wrong[process]));
+                }
+            }
+        }
+        writer.lines
+    }
+
+    /// The lines of a history in which the producers know the outcome of everything, nothing is written twice, and each group reads
+    /// both topics once, shared by its replicas.
+    pub(crate) fn clean_lines(&self) -> Vec<Line> {
+        let mut writer = Writer::default();
+        let logs: Vec<usize> = self.logs.iter().map(Vec::len).collect();
+        let range = |log: usize, length: usize| Range {
+            partition: topic_partition(log).1,
+            offset: [0, length as i64 - 1],
+            run: Some(run_id(0)),
+            pseq: Some([1, length as u64]),
+        };
+        writer.start("producer-0", "topic-0", Some(run_id(0)), None);
+        // One message at least, so that there is something to prove.
+        let first = Range::one(0, 1000, Some((run_id(0), 1000)));
+        writer.write("producer-0", delivered("topic-0", run_id(0), first));
+        for (log, length) in logs.iter().enumerate().filter(|(_, length)| **length > 0) {
+            writer.write("producer-0", delivered(&topic_partition(log).0, run_id(0), range(log, *length)));
+        }
+        for group in 0..GROUPS {
+            for replica in 0..REPLICAS {
+                let name = replica_name(group, replica);
+                writer.start(&name, "topic-0", None, Some(group_id(group)));
+                let mut count = 0;
+                for (log, length) in logs.iter().enumerate().filter(|(log, _)| log % REPLICAS == replica) {
+                    if *length > 0 {
+                        writer.write(&name, received(group, &topic_partition(log).0, range(log, *length)));
+                        count += *length as u64;
+                    }
+                }
+                if replica == 0 {
+                    writer.write(&name, received(group, "topic-0", first));
+                    count += 1;
+                }
+                if self.stopped[RUNS + group * REPLICAS + replica] {
+                    writer.stop(&name, count);
+                }
+            }
+        }
+        writer.lines
+    }
+
+    /// The lines of the clean history after the damage, and whether every line that accounts for messages is still there, apart from
+    /// the last lines of killed processes.
+    pub(crate) fn damaged_clean_lines(&self) -> (Vec<Line>, bool) {
+        let written = self.clean_lines();
+        let lines = self.damaged(written.clone());
+        let left: BTreeSet<(&str, u64)> = lines.iter().map(|line| (line.instance.as_str(), line.seq)).collect();
+        let is_whole = written.iter().all(|line| {
+            let is_tail = !left.iter().any(|(instance, seq)| *instance == line.instance && *seq > line.seq);
+            left.contains(&(line.instance.as_str(), line.seq)) || is_tail
+        });
+        (lines, is_whole)
+    }
+
+    /// What is left of the lines.
+    fn damaged(&self, mut lines: Vec<Line>) -> Vec<Line> {
+        for index in &self.damage.lost {
+            if !lines.is_empty() {
+                lines.remove(index.index(lines.len()));
+            }
+        }
+        for index in &self.damage.doubled {
+            if !lines.is_empty() {
+                let line = lines[index.index(lines.len())].clone();
+                lines.push(line);
+            }
+        }
+        for (one, other) in &self.damage.moved {
+            if !lines.is_empty() {
+                let (one, other) = (one.index(lines.len()), other.index(lines.len()));
+                lines.swap(one, other);
+            }
+        }
+        lines
+    }
+}
+
+fn delivered(topic: &str, run: RunId, range: Range) -> Entry {
+    Entry::DeliveredSummary(DeliveredSummary {
+        count: range.count(),
+        rate_per_sec: 0.0,
+        latency_ms: LatencyMillis::default(),
+        outstanding: 0,
+        topic: topic.to_owned(),
+        run,
+        ranges: vec![range],
+    })
+}
+
+fn received(group: usize, topic: &str, range: Range) -> Entry {
+    Entry::ReceivedSummary(ReceivedSummary {
+        count: range.count(),
+        rate_per_sec: 0.0,
+        latency_ms: LatencyMillis::default(),
+        bad: BTreeMap::new(),
+        topic: topic.to_owned(),
+        group_id: group_id(group),
+        ranges: vec![range],
+    })
+}
+
+/// Writes consecutive messages as one range where offsets and pseq continue, as the services do.
+fn write_reads(writer: &mut Writer, name: &str, group: usize, log: usize, messages: &[Placed]) {
+    let (topic, partition) = topic_partition(log);
+    let mut open: Option<Range> = None;
+    for message in messages {
+        let next = Range::one(partition, message.offset, message.key.map(|(run, pseq)| (run_id(run), pseq)));
+        match &mut open {
+            Some(range) if continues(range, &next) => {
+                range.offset[1] = next.offset[1];
+                if let (Some(pseq), Some([_, last])) = (&mut range.pseq, next.pseq) {
+                    pseq[1] = last;
+                }
+            }
+            _ => {
+                if let Some(range) = open.replace(next) {
+                    writer.write(name, received(group, &topic, range));
+                }
+            }
+        }
+    }
+    if let Some(range) = open {
+        writer.write(name, received(group, &topic, range));
+    }
+}
+
+fn continues(range: &Range, next: &Range) -> bool {
+    let pseq = match (range.pseq, next.pseq) {
+        (None, None) => true,
+        (Some([_, last]), Some([first, _])) => range.run == next.run && last + 1 == first,
+        _ => false,
+    };
+    pseq && range.offset[1] + 1 == next.offset[0]
+}
