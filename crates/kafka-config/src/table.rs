@@ -32,15 +32,15 @@ const PROPERTIES_INTRO: &str = "\
 ## Any other librdkafka property
 
 `KAFKA_PROP_<NAME>` sets a [librdkafka property][properties] that has no setting of its own. The name is in capitals, with `_`
-for `.`: `KAFKA_PROP_QUEUED_MIN_MESSAGES=1000` sets `queued.min.messages`. Values count as secrets and are never logged, except
-that of `KAFKA_PROP_DEBUG`. `KAFKA_PROP_<NAME>_FILE` reads the value from a file. A property that starts with `ssl.` turns TLS
-on, like `KAFKA_SSL_*`.
+for `.`: `KAFKA_PROP_QUEUED_MIN_MESSAGES=1000` sets `queued.min.messages`. `KAFKA_PROP_<NAME>_FILE` reads the value from a
+file. Values count as secrets, except that of `KAFKA_PROP_DEBUG`: they are redacted from the errors and log lines of librdkafka
+if they are at least 4 bytes long. A property that starts with `ssl.` turns TLS on, like `KAFKA_SSL_*`.
 
 Properties whose names contain a `_` cannot be set: they are callbacks, or the client library sets them itself.
 
 [properties]: https://github.com/confluentinc/librdkafka/blob/v2.12.1/CONFIGURATION.md
 
-The services set these properties unless a `KAFKA_PROP_*` variable replaces the value:
+The services set these properties. A `KAFKA_PROP_*` variable can replace the value unless it is refused (see below):
 
 | Property | Value | Service | Reason |
 |---|---|---|---|
