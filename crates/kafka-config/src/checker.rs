@@ -57,11 +57,8 @@ impl<'e> Checker<'e> {
         let value = raw.map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
         value.unwrap_or_else(|| {
             if !self.is_broken(variable) {
-                self.problem(
-                    variable,
-                    "is not set",
-                    format!("it is required: {} ({})", variable.meaning, variable.values),
-                );
+                let hint = format!("meaning: {}; values: {}", variable.meaning, variable.values);
+                self.problem(variable, "is required but not set", hint);
             }
             String::new()
         })
@@ -101,7 +98,7 @@ impl<'e> Checker<'e> {
     pub(crate) fn address(&mut self, variable: &Variable, raw: Option<&str>) -> Option<SocketAddr> {
         let address = raw?.trim().parse();
         if address.is_err() {
-            let hint = "set it to one such as 0.0.0.0:8080 or 127.0.0.1:8080";
+            let hint = "set it to an address such as 0.0.0.0:8080 or 127.0.0.1:8080";
             self.problem(variable, "is not an IP address with a port", hint);
         }
         address.ok()

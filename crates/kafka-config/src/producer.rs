@@ -104,7 +104,7 @@ fn delivery(rate: Rate, checker: &mut Checker<'_>, properties: &mut Properties) 
     if !acks.eq_ignore_ascii_case("all") && acks != "-1" {
         let hint = "set it to all; otherwise, a broker that fails takes acknowledged messages with it, and idempotence is \
                     not possible";
-        checker.problem(&KAFKA_ACKS, "is not all", hint);
+        checker.problem(&KAFKA_ACKS, "has a value other than `all`", hint);
     }
     properties.set("acks", "all", KAFKA_ACKS.name);
     let compression = checker.choice(&KAFKA_COMPRESSION_TYPE, raw.compression_type.as_deref(), COMPRESSION_TYPES);

@@ -26,8 +26,8 @@ fn variables_of(problems: &Problems) -> Vec<&str> {
     problems.0.iter().map(|problem| problem.variable.as_str()).collect()
 }
 
-fn property(settings: &kafka_config::Properties, name: &str) -> Option<String> {
-    settings.client_config().get(name).map(str::to_owned)
+fn property(properties: &kafka_config::Properties, name: &str) -> Option<String> {
+    properties.client_config().get(name).map(str::to_owned)
 }
 
 #[test]
