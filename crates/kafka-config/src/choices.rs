@@ -1,13 +1,13 @@
-//! Values that settings choose from.
+//! The values of settings that have a fixed set of values.
 
 use std::fmt;
 
-/// How fast the producer sends.
+/// How fast the producer sends. `Display` prints the value as it is set in the environment.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Rate {
-    /// So many messages a second, more than 0.
+    /// This many messages per second, from 0.00001 to 10,000,000.
     PerSec(f64),
-    /// As fast as librdkafka takes them.
+    /// As fast as librdkafka accepts messages.
     Max,
 }
 
@@ -20,48 +20,51 @@ impl fmt::Display for Rate {
     }
 }
 
-/// Where a group starts that has no committed offset, or one that the broker no longer has (`auto.offset.reset`).
+/// Where the consumer starts in a partition for which the group has no committed offset, or one that the broker no longer
+/// has (`auto.offset.reset`). Default: [`Earliest`](Self::Earliest).
+///
+/// `Display` prints the value as it is set in the environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AutoOffsetReset {
     /// At the oldest message.
     Earliest,
     /// After the newest message.
     Latest,
-    /// Nowhere: the service ends and names the partition.
+    /// Nowhere: the service stops with an error that names the partition.
     Error,
 }
 
 impl fmt::Display for AutoOffsetReset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let named = AUTO_OFFSET_RESETS.iter().find(|(_, (value, _))| value == self);
-        f.write_str(named.map_or("", |(name, _)| name))
+        let entry = AUTO_OFFSET_RESETS.iter().find(|(_, (value, _))| value == self);
+        f.write_str(entry.map_or("", |(name, _)| name))
     }
 }
 
-/// Form of log lines.
+/// The format of log lines. Default: [`Auto`](Self::Auto).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
     /// [`LogFormat::Text`] on a terminal, [`LogFormat::Json`] otherwise.
     Auto,
-    /// For people.
+    /// One line of text for people.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// How messages are accounted for in the log.
+/// How the log accounts for messages. Default: [`Auto`](Self::Auto).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogMessages {
-    /// [`LogMessages::Each`] up to 1,000 messages a second, [`LogMessages::Summary`] above.
+    /// [`LogMessages::Each`] up to 1,000 messages per second, [`LogMessages::Summary`] above.
     Auto,
-    /// One line a message.
+    /// One line per message.
     Each,
-    /// One line a second.
+    /// One line per second.
     Summary,
 }
 
 pub(crate) const SECURITY_PROTOCOLS: &[(&str, &str)] =
-    &[("PLAINTEXT", "plaintext"), ("SSL", "ssl"), ("SASL_PLAINTEXT", "sasl_plaintext"), ("SASL_SSL", "sasl_ssl")];
+    &[("PLAINTEXT", "PLAINTEXT"), ("SSL", "SSL"), ("SASL_PLAINTEXT", "SASL_PLAINTEXT"), ("SASL_SSL", "SASL_SSL")];
 pub(crate) const SASL_MECHANISMS: &[(&str, &str)] = &[
     ("PLAIN", "PLAIN"),
     ("SCRAM-SHA-256", "SCRAM-SHA-256"),
@@ -81,7 +84,8 @@ pub(crate) const LOG_FORMATS: &[(&str, LogFormat)] =
     &[("auto", LogFormat::Auto), ("text", LogFormat::Text), ("json", LogFormat::Json)];
 pub(crate) const LOG_MESSAGES_VALUES: &[(&str, LogMessages)] =
     &[("auto", LogMessages::Auto), ("each", LogMessages::Each), ("summary", LogMessages::Summary)];
-/// `None`: by the ratio that comes with it. Our spans have no parents, so it is the same with `parentbased_` and without.
+/// Name and fraction of traced messages; `None` if `OTEL_TRACES_SAMPLER_ARG` sets the fraction. The services' spans have no
+/// parents, so the prefix `parentbased_` makes no difference.
 pub(crate) const OTEL_TRACES_SAMPLERS: &[(&str, Option<f64>)] = &[
     ("always_on", Some(1.0)),
     ("always_off", Some(0.0)),

@@ -4,23 +4,23 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::check::Check;
+use crate::checker::Checker;
 use crate::choices::{AUTO_OFFSET_RESETS, AutoOffsetReset, GROUP_PROTOCOLS};
-use crate::connection::{Connection, RawConnection};
+use crate::connection::Connection;
 use crate::defaults;
 use crate::environment::Environment;
+use crate::features::Features;
 use crate::passthrough;
 use crate::problem::Problems;
 use crate::properties::Properties;
-use crate::runtime::{RawRuntime, RuntimeSettings};
-use crate::traces::RawTraces;
+use crate::runtime::RuntimeSettings;
 use crate::variable::{
     CONSUMER_MAX_MESSAGES, KAFKA_AUTO_COMMIT_INTERVAL_MS, KAFKA_AUTO_OFFSET_RESET, KAFKA_GROUP_ID,
     KAFKA_GROUP_INSTANCE_ID, KAFKA_GROUP_PROTOCOL, KAFKA_MAX_POLL_INTERVAL_MS, KAFKA_SESSION_TIMEOUT_MS,
 };
 
-#[derive(Deserialize)]
-struct RawKafka {
+#[derive(Default, Deserialize)]
+struct RawGroup {
     group_id: Option<String>,
     auto_offset_reset: Option<String>,
     group_protocol: Option<String>,
@@ -30,67 +30,67 @@ struct RawKafka {
     max_poll_interval_ms: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct RawConsumer {
     max_messages: Option<String>,
 }
 
-/// Settings of `consumer-svc`, checked.
+/// The checked settings of `consumer-svc`.
+///
+/// The variables, their units and their defaults are listed in [`VARIABLES`](crate::VARIABLES).
 #[derive(Debug)]
 pub struct ConsumerSettings {
-    /// Where from.
+    /// The broker and the topic to read from.
     pub connection: Connection,
-    /// Consumer group.
+    /// The consumer group (`group.id`).
     pub group_id: String,
-    /// Where a group without committed offset starts, or with one that the broker no longer has.
+    /// Where to start in a partition for which the group has no valid committed offset (`auto.offset.reset`).
     pub auto_offset_reset: AutoOffsetReset,
-    /// The name of a static member.
+    /// The name of this replica as a static member of the group (`group.instance.id`, KIP-345); `None` for a dynamic
+    /// member.
     pub group_instance_id: Option<String>,
-    /// `classic` or `consumer`.
+    /// `classic` or `consumer` (`group.protocol`, KIP-848).
     pub group_protocol: &'static str,
-    /// How long the loop may go without a poll before the group gives its partitions away.
+    /// The longest time between two polls; a replica that exceeds it has to give up its partitions
+    /// (`max.poll.interval.ms`).
     pub max_poll_interval: Duration,
-    /// Stop after so many messages; 0: never.
+    /// The number of messages after which the consumer stops; 0 means no limit (`CONSUMER_MAX_MESSAGES`).
     pub max_messages: u64,
-    /// Logging and stopping.
+    /// Logging, health checks, traces and shutdown.
     pub runtime: RuntimeSettings,
-    /// For librdkafka.
+    /// The properties to create the librdkafka client with.
     pub properties: Properties,
 }
 
 impl ConsumerSettings {
-    /// Reads and checks the settings; contacts nothing.
+    /// Reads and checks the settings. Contacts no broker, but opens the files that settings name.
     ///
     /// # Errors
-    /// Every problem that was found, not just the first.
+    /// Returns every problem that was found, not only the first.
     pub fn from_environment(environment: &Environment) -> Result<Self, Problems> {
-        let one = |problem| Problems(vec![problem]);
-        let raw_connection: RawConnection = environment.fields("KAFKA_").map_err(one)?;
-        let raw_kafka: RawKafka = environment.fields("KAFKA_").map_err(one)?;
-        let raw: RawConsumer = environment.fields("CONSUMER_").map_err(one)?;
-        let raw_runtime: RawRuntime = environment.fields("").map_err(one)?;
-        let raw_traces: RawTraces = environment.fields("OTEL_").map_err(one)?;
+        Self::read(Checker::new(environment, Features::linked()))
+    }
 
-        let mut check = Check::new(environment);
+    pub(crate) fn read(mut checker: Checker<'_>) -> Result<Self, Problems> {
+        let raw: RawConsumer = checker.fields("CONSUMER_");
+        let raw_group: RawGroup = checker.fields("KAFKA_");
         let mut properties = Properties::default();
-        for (name, value, _) in defaults::CONSUMER {
-            properties.set(name, *value, "KAFKA_*");
-        }
-        let connection = Connection::read(raw_connection, "consumer-svc", &mut check, &mut properties);
-        let group_id = check.required(&KAFKA_GROUP_ID, raw_kafka.group_id.clone());
+        properties.set_defaults(defaults::CONSUMER);
+        let connection = Connection::read("consumer-svc", &mut checker, &mut properties);
+        let group_id = checker.required(&KAFKA_GROUP_ID, raw_group.group_id.clone());
         properties.set("group.id", group_id.as_str(), KAFKA_GROUP_ID.name);
-        let reset = raw_kafka.auto_offset_reset.as_deref();
-        let (auto_offset_reset, reset) = check.choice(&KAFKA_AUTO_OFFSET_RESET, reset, AUTO_OFFSET_RESETS);
+        let reset = raw_group.auto_offset_reset.as_deref();
+        let (auto_offset_reset, reset) = checker.choice(&KAFKA_AUTO_OFFSET_RESET, reset, AUTO_OFFSET_RESETS);
         properties.set("auto.offset.reset", reset, KAFKA_AUTO_OFFSET_RESET.name);
-        let group_instance_id = raw_kafka.group_instance_id.clone();
-        let (group_protocol, max_poll_interval) = group(raw_kafka, &mut check, &mut properties);
-        let max_messages = check.integer(&CONSUMER_MAX_MESSAGES, raw.max_messages.as_deref(), 0..=u64::MAX);
-        let runtime = RuntimeSettings::read(raw_runtime, raw_traces, &mut check);
-        passthrough::apply(environment, &mut properties, &mut check.problems);
-        three_heartbeats(&mut check, &properties);
-        properties.check(&mut check.problems);
+        let group_instance_id = raw_group.group_instance_id.clone();
+        let (group_protocol, max_poll_interval) = membership(raw_group, &mut checker, &mut properties);
+        let max_messages = checker.integer(&CONSUMER_MAX_MESSAGES, raw.max_messages.as_deref(), 0..=u64::MAX);
+        let runtime = RuntimeSettings::read(&mut checker);
+        passthrough::apply(&mut checker, &mut properties);
+        check_heartbeats(&mut checker, &properties);
+        properties.check(&mut checker.problems);
 
-        if check.problems.is_empty() {
+        if checker.problems.is_empty() {
             Ok(Self {
                 connection,
                 group_id,
@@ -103,51 +103,52 @@ impl ConsumerSettings {
                 properties,
             })
         } else {
-            Err(Problems(check.problems))
+            Err(Problems(checker.problems))
         }
     }
 }
 
-/// One heartbeat may be late and one be lost. librdkafka compares the two only where both have defaults.
-fn three_heartbeats(check: &mut Check<'_>, properties: &Properties) {
+/// Checks that a session spans three heartbeats, so that one can be late and one can be lost. librdkafka compares the two
+/// values only where both have their defaults.
+fn check_heartbeats(checker: &mut Checker<'_>, properties: &Properties) {
     let (session, heartbeat) = (properties.number("session.timeout.ms"), properties.number("heartbeat.interval.ms"));
     if let (Some(session), Some(heartbeat)) = (session, heartbeat)
         && session < heartbeat.saturating_mul(3)
-        && !check.is_broken(&KAFKA_SESSION_TIMEOUT_MS)
+        && !checker.is_broken(&KAFKA_SESSION_TIMEOUT_MS)
     {
-        let text = format!("is below three heartbeats, which come every {heartbeat} ms");
-        check.problem(&KAFKA_SESSION_TIMEOUT_MS, &text, "give more, or change KAFKA_PROP_HEARTBEAT_INTERVAL_MS");
+        let problem = format!("is shorter than three heartbeats, which are {heartbeat} ms apart");
+        let hint = "increase it, or decrease KAFKA_PROP_HEARTBEAT_INTERVAL_MS";
+        checker.problem(&KAFKA_SESSION_TIMEOUT_MS, problem, hint);
     }
 }
 
-fn group(raw: RawKafka, check: &mut Check<'_>, properties: &mut Properties) -> (&'static str, Duration) {
-    let protocol = check.choice(&KAFKA_GROUP_PROTOCOL, raw.group_protocol.as_deref(), GROUP_PROTOCOLS);
+/// Sets how a replica is a member of its group, and returns the group protocol and the poll interval.
+fn membership(raw: RawGroup, checker: &mut Checker<'_>, properties: &mut Properties) -> (&'static str, Duration) {
+    let protocol = checker.choice(&KAFKA_GROUP_PROTOCOL, raw.group_protocol.as_deref(), GROUP_PROTOCOLS);
     properties.set("group.protocol", protocol, KAFKA_GROUP_PROTOCOL.name);
     if let Some(instance) = raw.group_instance_id {
         properties.set("group.instance.id", instance, KAFKA_GROUP_INSTANCE_ID.name);
     }
     let commit = raw.auto_commit_interval_ms.as_deref();
-    let commit = check.integer(&KAFKA_AUTO_COMMIT_INTERVAL_MS, commit, 100..=3_600_000);
+    let commit = checker.integer(&KAFKA_AUTO_COMMIT_INTERVAL_MS, commit, 100..=3_600_000);
     properties.set("auto.commit.interval.ms", commit.to_string(), KAFKA_AUTO_COMMIT_INTERVAL_MS.name);
-    let session_given = raw.session_timeout_ms.is_some();
-    let session = check.integer(&KAFKA_SESSION_TIMEOUT_MS, raw.session_timeout_ms.as_deref(), 1000..=3_600_000);
+    let has_session = raw.session_timeout_ms.is_some();
+    let session = checker.integer(&KAFKA_SESSION_TIMEOUT_MS, raw.session_timeout_ms.as_deref(), 1000..=3_600_000);
     let poll = raw.max_poll_interval_ms.as_deref();
-    let poll = check.integer(&KAFKA_MAX_POLL_INTERVAL_MS, poll, 1000..=86_400_000);
+    let poll = checker.integer(&KAFKA_MAX_POLL_INTERVAL_MS, poll, 1000..=86_400_000);
     properties.set("max.poll.interval.ms", poll.to_string(), KAFKA_MAX_POLL_INTERVAL_MS.name);
 
     if protocol == "classic" {
-        for (name, value, _) in defaults::CLASSIC_GROUP {
-            properties.set(name, *value, "KAFKA_*");
-        }
+        properties.set_defaults(defaults::CLASSIC_GROUP);
         properties.set("session.timeout.ms", session.to_string(), KAFKA_SESSION_TIMEOUT_MS.name);
-        let broken = check.is_broken(&KAFKA_SESSION_TIMEOUT_MS) || check.is_broken(&KAFKA_MAX_POLL_INTERVAL_MS);
-        if poll < session && !broken {
-            let hint = "give at least as much, or a shorter session";
-            check.problem(&KAFKA_MAX_POLL_INTERVAL_MS, "is below KAFKA_SESSION_TIMEOUT_MS", hint);
+        let is_broken = checker.is_broken(&KAFKA_SESSION_TIMEOUT_MS) || checker.is_broken(&KAFKA_MAX_POLL_INTERVAL_MS);
+        if poll < session && !is_broken {
+            let hint = "increase it, or decrease KAFKA_SESSION_TIMEOUT_MS";
+            checker.problem(&KAFKA_MAX_POLL_INTERVAL_MS, "is less than KAFKA_SESSION_TIMEOUT_MS", hint);
         }
-    } else if session_given {
-        let hint = "take it away; the broker's group.consumer.session.timeout.ms decides";
-        check.problem(&KAFKA_SESSION_TIMEOUT_MS, "does not go with KAFKA_GROUP_PROTOCOL=consumer", hint);
+    } else if has_session {
+        let hint = "unset it; the broker's group.consumer.session.timeout.ms applies";
+        checker.problem(&KAFKA_SESSION_TIMEOUT_MS, "cannot be used with KAFKA_GROUP_PROTOCOL=consumer", hint);
     }
     (protocol, Duration::from_millis(poll))
 }

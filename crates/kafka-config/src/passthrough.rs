@@ -1,12 +1,12 @@
-//! `KAFKA_PROP_<NAME>`: any other librdkafka property.
+//! `KAFKA_PROP_<NAME>`: librdkafka properties that have no setting of their own.
 
+use crate::checker::Checker;
 use crate::environment::Environment;
 use crate::problem::Problem;
 use crate::properties::Properties;
 
-const PREFIX: &str = "KAFKA_PROP_";
-
-/// Properties that have a setting of their own: two ways to say one thing would need a rule about which one wins.
+/// Properties that have a setting of their own, and the setting. They are refused here, because with two ways to set one
+/// property it would not be obvious which value applies.
 pub(crate) const HAS_A_SETTING: &[(&str, &str)] = &[
     ("acks", "KAFKA_ACKS"),
     ("auto.commit.interval.ms", "KAFKA_AUTO_COMMIT_INTERVAL_MS"),
@@ -20,6 +20,7 @@ pub(crate) const HAS_A_SETTING: &[(&str, &str)] = &[
     ("group.instance.id", "KAFKA_GROUP_INSTANCE_ID"),
     ("group.protocol", "KAFKA_GROUP_PROTOCOL"),
     ("linger.ms", "KAFKA_LINGER_MS"),
+    ("log_level", "RUST_LOG"),
     ("max.poll.interval.ms", "KAFKA_MAX_POLL_INTERVAL_MS"),
     ("message.timeout.ms", "KAFKA_DELIVERY_TIMEOUT_MS"),
     ("metadata.broker.list", "KAFKA_BOOTSTRAP_SERVERS"),
@@ -39,59 +40,69 @@ pub(crate) const HAS_A_SETTING: &[(&str, &str)] = &[
     ("ssl.key.password", "KAFKA_SSL_KEY_PASSWORD"),
 ];
 
-/// Properties that would break a promise of the services, and which one.
-pub(crate) const BREAKS_A_PROMISE: &[(&str, &str)] = &[
+/// Properties whose values the services fix, because another value would break a guarantee, and the guarantee
+/// as a clause that follows "the services guarantee that".
+pub(crate) const FIXED: &[(&str, &str)] = &[
     ("auto.commit.enable", "only processed offsets are committed"),
-    ("delivery.report.only.error", "every message gets its outcome"),
-    ("enable.auto.commit", "processed offsets are committed on time, on revocation and at the end"),
-    ("enable.auto.offset.store", "an offset is stored only after its message was accounted for"),
+    ("delivery.report.only.error", "the outcome of every message is reported"),
+    ("enable.auto.commit", "processed offsets are committed at intervals, on revocation and on close"),
+    ("enable.auto.offset.store", "an offset is stored only after its message has been logged"),
     ("enable.idempotence", "a retry never writes a message twice or out of order"),
-    ("enable.partition.eof", "the loop's errors are errors"),
+    ("enable.partition.eof", "the end of a partition is not reported as an error"),
     (
         "enable.ssl.certificate.verification",
-        "TLS without verification protects from nobody; trust a certificate with KAFKA_SSL_CA_LOCATION",
+        "TLS always verifies the broker's certificate, since it protects from nobody otherwise; name a certificate to \
+         trust in KAFKA_SSL_CA_LOCATION",
     ),
-    ("offset.store.method", "offsets live in the group, where the next replica finds them"),
-    ("plugin.library.paths", "no foreign code is loaded"),
-    ("sasl.kerberos.kinit.cmd", "no shell is started"),
-    ("ssl.engine.location", "no foreign code is loaded"),
-    ("ssl.providers", "no foreign code is loaded"),
-    ("test.mock.num.brokers", "messages go to the broker that KAFKA_BOOTSTRAP_SERVERS names"),
-    ("transactional.id", "the services use no transactions"),
+    ("enabled_events", "the client library enables exactly the events that the services handle"),
+    ("offset.store.method", "offsets are committed to the group, where the next replica finds them"),
+    ("plugin.library.paths", "no code from outside the binary is loaded"),
+    ("sasl.kerberos.kinit.cmd", "no shell command is executed"),
+    ("ssl.engine.location", "no code from outside the binary is loaded"),
+    ("ssl.providers", "no code from outside the binary is loaded"),
+    ("test.mock.num.brokers", "messages go to the brokers that KAFKA_BOOTSTRAP_SERVERS names"),
+    ("transactional.id", "no message is part of a transaction"),
 ];
 
-/// Properties that themselves end in `.file`: for these, `_FILE` is part of the name.
-const ENDS_IN_FILE: &[&str] =
-    &["sasl.oauthbearer.assertion.jwt.template.file", "sasl.oauthbearer.assertion.private.key.file"];
+/// Properties whose values do not count as secret. Names of debug contexts are common words in librdkafka's log; redacting
+/// them would make the log unreadable.
+const NOT_SECRET: &[&str] = &["debug"];
 
-pub(crate) fn is_passthrough(name: &str) -> bool {
-    name.strip_prefix(PREFIX).is_some_and(|rest| !rest.is_empty())
+/// The `KAFKA_PROP_*` variables that set an `ssl.*` property. librdkafka ignores these properties without TLS, so whoever
+/// sets one expects TLS.
+pub(crate) fn tls_variables(environment: &Environment) -> impl Iterator<Item = &str> {
+    environment.properties().filter(|(_, property, _)| is_tls(property)).map(|(variable, ..)| variable)
 }
 
-pub(crate) fn may_come_from_file(name: &str) -> bool {
-    is_passthrough(name) && !ENDS_IN_FILE.contains(&property_of(name).as_str())
-}
-
-fn property_of(name: &str) -> String {
-    name.strip_prefix(PREFIX).unwrap_or(name).to_ascii_lowercase().replace('_', ".")
-}
-
-/// Properties whose values are words of the log itself: as secrets, they would be blotted out of it.
-const IS_NO_SECRET: &[&str] = &["debug"];
-
-/// Adds the pass-through properties of `environment`; they win over our defaults. Values count as secret.
-pub(crate) fn apply(environment: &Environment, properties: &mut Properties, problems: &mut Vec<Problem>) {
-    for (name, value) in environment.iter().filter(|(name, _)| is_passthrough(name)) {
-        let property = property_of(name);
-        if let Some((_, setting)) = HAS_A_SETTING.iter().find(|(refused, _)| *refused == property) {
-            let hint = format!("set {setting} instead");
-            problems.push(Problem::new(name, format!("gives `{property}`, which has a setting of its own"), hint));
-        } else if let Some((_, promise)) = BREAKS_A_PROMISE.iter().find(|(refused, _)| *refused == property) {
-            problems.push(Problem::new(name, format!("gives `{property}`, which is fixed"), *promise));
-        } else if IS_NO_SECRET.contains(&property.as_str()) {
-            properties.set(&property, value, name);
+/// Adds the properties of all `KAFKA_PROP_*` variables, which replace the services' own defaults. Values count as secret.
+pub(crate) fn apply(checker: &mut Checker<'_>, properties: &mut Properties) {
+    let environment = checker.environment;
+    for (variable, property, value) in environment.properties() {
+        if let Some((name, setting)) = entry(HAS_A_SETTING, &property) {
+            let problem = format!("sets `{name}`, which has a setting of its own");
+            checker.problems.push(Problem::new(variable, problem, format!("set {setting} instead")));
+        } else if let Some((name, guarantee)) = entry(FIXED, &property) {
+            let problem = format!("sets `{name}`, whose value is fixed");
+            checker.problems.push(Problem::new(
+                variable,
+                problem,
+                format!("unset it: the services guarantee that {guarantee}"),
+            ));
+        } else if is_tls(&property) && !checker.features.tls {
+            checker.needs_tls(variable, &format!("sets `{property}`, which asks for TLS"));
+        } else if NOT_SECRET.contains(&property.as_str()) {
+            properties.set(&property, value, variable);
         } else {
-            properties.set_secret(&property, value, name);
+            properties.set_secret(&property, value, variable);
         }
     }
+}
+
+fn is_tls(property: &str) -> bool {
+    property.starts_with("ssl.")
+}
+
+/// The entry for a property. Variables cannot tell `_` from `.`, and no two librdkafka properties differ in that only.
+fn entry(table: &'static [(&str, &str)], property: &str) -> Option<&'static (&'static str, &'static str)> {
+    table.iter().find(|(name, _)| name.replace('_', ".") == property)
 }

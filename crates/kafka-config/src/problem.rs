@@ -1,20 +1,23 @@
-//! What is wrong with a setting, in words that name the variable and the way out, never the value of a secret.
+//! Problems with settings. A problem names the variable and the remedy, never the value, which could be a secret.
 
 use std::fmt;
 
-/// One thing that is wrong with the settings.
+/// One problem with the settings.
+///
+/// `Display` prints `VARIABLE problem; hint` in one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// Full name of the environment variable.
+    /// Full name of the environment variable. Several names, or a pattern such as `KAFKA_*`, where a combination of
+    /// variables is wrong.
     pub variable: String,
-    /// What is wrong.
+    /// What is wrong, a verb phrase that follows the name: `is not set`.
     pub problem: String,
-    /// What would be right.
+    /// How to solve it, a clause in lower case without a full stop.
     pub hint: String,
 }
 
 impl Problem {
-    /// A problem with `variable`: what is wrong, and what would be right.
+    /// A problem with `variable`: what is wrong and how to solve it. Neither text may contain the value.
     pub fn new(variable: impl Into<String>, problem: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { variable: variable.into(), problem: problem.into(), hint: hint.into() }
     }
@@ -26,7 +29,9 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Everything that is wrong with the settings: one line each when displayed.
+/// All problems with the settings of a service.
+///
+/// `Display` prints a heading with their number, then each problem in a line of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problems(pub Vec<Problem>);
 

@@ -2,112 +2,112 @@
 
 use serde::Deserialize;
 
-use crate::check::Check;
+use crate::checker::Checker;
 use crate::choices::{COMPRESSION_TYPES, Rate};
-use crate::connection::{Connection, RawConnection};
+use crate::connection::Connection;
 use crate::defaults;
 use crate::environment::Environment;
+use crate::features::Features;
 use crate::passthrough;
 use crate::problem::Problems;
 use crate::properties::Properties;
-use crate::runtime::{RawRuntime, RuntimeSettings};
-use crate::traces::RawTraces;
+use crate::runtime::RuntimeSettings;
 use crate::variable::{
     KAFKA_ACKS, KAFKA_COMPRESSION_TYPE, KAFKA_DELIVERY_TIMEOUT_MS, KAFKA_LINGER_MS, PRODUCER_MAX_MESSAGES,
     PRODUCER_RATE_PER_SEC,
 };
 
-/// Up to this rate a message is sent at once; above, it waits for company.
+/// Up to this rate a message is sent immediately; above it, librdkafka waits for more messages to fill a batch.
 const LINGER_ABOVE_PER_SEC: f64 = 1000.0;
 const LINGER_MS_ABOVE: u64 = 5;
 
-#[derive(Deserialize)]
-struct RawKafka {
+#[derive(Default, Deserialize)]
+struct RawDelivery {
     acks: Option<String>,
     compression_type: Option<String>,
     linger_ms: Option<String>,
     delivery_timeout_ms: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct RawProducer {
     rate_per_sec: Option<String>,
     max_messages: Option<String>,
 }
 
-/// Settings of `producer-svc`, checked.
+/// The checked settings of `producer-svc`.
+///
+/// The variables, their units and their defaults are listed in [`VARIABLES`](crate::VARIABLES).
 #[derive(Debug)]
 pub struct ProducerSettings {
-    /// Where to.
+    /// The broker and the topic to write to.
     pub connection: Connection,
-    /// How fast.
+    /// How fast to send (`PRODUCER_RATE_PER_SEC`).
     pub rate: Rate,
-    /// Stop after so many messages; 0: never.
+    /// The number of messages after which the producer stops; 0 means no limit (`PRODUCER_MAX_MESSAGES`).
     pub max_messages: u64,
-    /// Logging and stopping.
+    /// Logging, health checks, traces and shutdown.
     pub runtime: RuntimeSettings,
-    /// For librdkafka.
+    /// The properties to create the librdkafka client with.
     pub properties: Properties,
 }
 
 impl ProducerSettings {
-    /// Reads and checks the settings; contacts nothing.
+    /// Reads and checks the settings. Contacts no broker, but opens the files that settings name.
     ///
     /// # Errors
-    /// Every problem that was found, not just the first.
+    /// Returns every problem that was found, not only the first.
     pub fn from_environment(environment: &Environment) -> Result<Self, Problems> {
-        let one = |problem| Problems(vec![problem]);
-        let raw_connection: RawConnection = environment.fields("KAFKA_").map_err(one)?;
-        let raw_kafka: RawKafka = environment.fields("KAFKA_").map_err(one)?;
-        let raw: RawProducer = environment.fields("PRODUCER_").map_err(one)?;
-        let raw_runtime: RawRuntime = environment.fields("").map_err(one)?;
-        let raw_traces: RawTraces = environment.fields("OTEL_").map_err(one)?;
+        Self::read(Checker::new(environment, Features::linked()))
+    }
 
-        let mut check = Check::new(environment);
+    fn read(mut checker: Checker<'_>) -> Result<Self, Problems> {
+        let raw: RawProducer = checker.fields("PRODUCER_");
         let mut properties = Properties::default();
-        for (name, value, _) in defaults::PRODUCER {
-            properties.set(name, *value, "KAFKA_*");
-        }
-        let connection = Connection::read(raw_connection, "producer-svc", &mut check, &mut properties);
-        let rate = rate(raw.rate_per_sec.as_deref(), &mut check);
-        kafka(raw_kafka, rate, &mut check, &mut properties);
-        let max_messages = check.integer(&PRODUCER_MAX_MESSAGES, raw.max_messages.as_deref(), 0..=u64::MAX);
-        let runtime = RuntimeSettings::read(raw_runtime, raw_traces, &mut check);
-        passthrough::apply(environment, &mut properties, &mut check.problems);
-        properties.check(&mut check.problems);
+        properties.set_defaults(defaults::PRODUCER);
+        let connection = Connection::read("producer-svc", &mut checker, &mut properties);
+        let rate = rate(raw.rate_per_sec.as_deref(), &mut checker);
+        delivery(rate, &mut checker, &mut properties);
+        let max_messages = checker.integer(&PRODUCER_MAX_MESSAGES, raw.max_messages.as_deref(), 0..=u64::MAX);
+        let runtime = RuntimeSettings::read(&mut checker);
+        passthrough::apply(&mut checker, &mut properties);
+        properties.check(&mut checker.problems);
 
-        if check.problems.is_empty() {
+        if checker.problems.is_empty() {
             Ok(Self { connection, rate, max_messages, runtime, properties })
         } else {
-            Err(Problems(check.problems))
+            Err(Problems(checker.problems))
         }
     }
 }
 
-fn rate(raw: Option<&str>, check: &mut Check<'_>) -> Rate {
+fn rate(raw: Option<&str>, checker: &mut Checker<'_>) -> Rate {
     let value = raw.unwrap_or(PRODUCER_RATE_PER_SEC.default).trim();
     if value.eq_ignore_ascii_case("max") {
         return Rate::Max;
     }
     match value.parse::<f64>() {
-        // Below one message in a day, the schedule's arithmetic has no meaning any more.
+        // The lower limit, about one message a day, keeps the schedule's arithmetic within its range.
         Ok(rate) if rate.is_finite() && (1e-5..=1e7).contains(&rate) => Rate::PerSec(rate),
         _ => {
-            let hint = "give a decimal from 0.00001 to 10000000, such as 1, 0.5 or 2000, or `max`";
-            check.problem(&PRODUCER_RATE_PER_SEC, "is no rate", hint);
+            let hint = "set it to a decimal number from 0.00001 to 10000000, such as 1, 0.5 or 2000, or to `max`";
+            checker.problem(&PRODUCER_RATE_PER_SEC, "is not a rate", hint);
             Rate::PerSec(1.0)
         }
     }
 }
 
-fn kafka(raw: RawKafka, rate: Rate, check: &mut Check<'_>, properties: &mut Properties) {
+fn delivery(rate: Rate, checker: &mut Checker<'_>, properties: &mut Properties) {
+    let raw: RawDelivery = checker.fields("KAFKA_");
     let acks = raw.acks.as_deref().unwrap_or(KAFKA_ACKS.default).trim();
+    // `-1` is how Kafka's protocol encodes `all`.
     if !acks.eq_ignore_ascii_case("all") && acks != "-1" {
-        let hint = "give all; a message that only one broker has is lost with it, and idempotence needs all";
-        check.problem(&KAFKA_ACKS, "would break a promise of this service", hint);
+        let hint = "set it to all; otherwise, a broker that fails takes acknowledged messages with it, and idempotence is \
+                    not possible";
+        checker.problem(&KAFKA_ACKS, "has a value other than `all`", hint);
     }
     properties.set("acks", "all", KAFKA_ACKS.name);
-    let compression = check.choice(&KAFKA_COMPRESSION_TYPE, raw.compression_type.as_deref(), COMPRESSION_TYPES);
+    let compression = checker.choice(&KAFKA_COMPRESSION_TYPE, raw.compression_type.as_deref(), COMPRESSION_TYPES);
     properties.set("compression.type", compression, KAFKA_COMPRESSION_TYPE.name);
 
     let derived = match rate {
@@ -115,10 +115,11 @@ fn kafka(raw: RawKafka, rate: Rate, check: &mut Check<'_>, properties: &mut Prop
         _ => LINGER_MS_ABOVE,
     };
     let raw_linger = raw.linger_ms.unwrap_or_else(|| derived.to_string());
-    let linger = check.integer(&KAFKA_LINGER_MS, Some(&raw_linger), 0..=900_000);
-    let timeout = check.integer(&KAFKA_DELIVERY_TIMEOUT_MS, raw.delivery_timeout_ms.as_deref(), 1000..=3_600_000);
-    if timeout <= linger && !check.is_broken(&KAFKA_LINGER_MS) && !check.is_broken(&KAFKA_DELIVERY_TIMEOUT_MS) {
-        check.problem(&KAFKA_DELIVERY_TIMEOUT_MS, "is not above KAFKA_LINGER_MS", "give more, or linger less");
+    let linger = checker.integer(&KAFKA_LINGER_MS, Some(&raw_linger), 0..=900_000);
+    let timeout = checker.integer(&KAFKA_DELIVERY_TIMEOUT_MS, raw.delivery_timeout_ms.as_deref(), 1000..=3_600_000);
+    if timeout <= linger && !checker.is_broken(&KAFKA_LINGER_MS) && !checker.is_broken(&KAFKA_DELIVERY_TIMEOUT_MS) {
+        let hint = "increase it, or decrease KAFKA_LINGER_MS";
+        checker.problem(&KAFKA_DELIVERY_TIMEOUT_MS, "is not greater than KAFKA_LINGER_MS", hint);
     }
     properties.set("linger.ms", linger.to_string(), KAFKA_LINGER_MS.name);
     properties.set("delivery.timeout.ms", timeout.to_string(), KAFKA_DELIVERY_TIMEOUT_MS.name);

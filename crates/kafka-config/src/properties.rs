@@ -1,4 +1,4 @@
-//! librdkafka properties with the variable each one comes from, and librdkafka's own check of them.
+//! librdkafka properties, each with the variable that it comes from, and librdkafka's own check of each value.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,7 +8,13 @@ use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaConfRes;
 use secrecy::{ExposeSecret as _, SecretString};
 
+use crate::defaults::DefaultProperty;
 use crate::problem::{Problem, Problems};
+
+/// Stands in problems for the variables that could replace a default.
+const ANY_VARIABLE: &str = "KAFKA_*";
+/// Shorter secrets are not redacted: no real secret is this short, and redacting each `1` would make a text unreadable.
+const REDACTED_FROM_BYTES: usize = 4;
 
 enum Value {
     Plain(String),
@@ -29,7 +35,9 @@ struct Property {
     variable: String,
 }
 
-/// librdkafka properties, ready to create a client from. `Debug` shows no secret.
+/// The librdkafka properties that a client is created with.
+///
+/// `Debug` prints no secret. The values of all `KAFKA_PROP_*` variables except `KAFKA_PROP_DEBUG` count as secret.
 #[derive(Default)]
 pub struct Properties(BTreeMap<String, Property>);
 
@@ -44,6 +52,7 @@ impl fmt::Debug for Properties {
 }
 
 impl Properties {
+    /// Sets a property whose value may be printed.
     pub(crate) fn set(&mut self, name: &str, value: impl Into<String>, variable: &str) {
         self.insert(name, Value::Plain(value.into()), variable);
     }
@@ -52,7 +61,14 @@ impl Properties {
         self.insert(name, Value::Secret(value.into()), variable);
     }
 
-    /// The value of a property that is a number.
+    /// Sets properties to the services' own defaults.
+    pub(crate) fn set_defaults(&mut self, defaults: &[DefaultProperty]) {
+        for (name, value, _) in defaults {
+            self.set(name, *value, ANY_VARIABLE);
+        }
+    }
+
+    /// The value of a property, if it is set to a number that is not negative.
     pub(crate) fn number(&self, name: &str) -> Option<u64> {
         self.0.get(name)?.value.expose().parse().ok()
     }
@@ -61,37 +77,33 @@ impl Properties {
         self.0.insert(name.to_owned(), Property { value, variable: variable.to_owned() });
     }
 
-    /// Third stage: librdkafka looks at each property by itself, so that all refusals are known at once.
+    /// Third stage: librdkafka checks each property separately, so that every rejected one is reported.
     ///
-    /// Its error repeats the value, so only the names and, where nothing is secret, its description are kept.
+    /// The text of librdkafka's error is only classified and never passed on: for many properties it repeats the value.
     pub(crate) fn check(&self, problems: &mut Vec<Problem>) {
         for (name, property) in &self.0 {
-            let refusal = ClientConfig::new().set(name, property.value.expose()).create_native_config().err();
-            let problem = match refusal {
-                None => continue,
-                Some(KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, ..)) => Problem::new(
-                    &property.variable,
-                    format!("gives `{name}`, which this librdkafka does not have"),
+            let Err(error) = ClientConfig::new().set(name, property.value.expose()).create_native_config() else {
+                continue;
+            };
+            let (problem, hint) = match error {
+                KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, ..) => (
+                    format!("sets `{name}`, which is not a property of this librdkafka"),
                     "see librdkafka's CONFIGURATION.md for the names",
                 ),
-                Some(KafkaError::ClientConfig(_, description, ..)) if matches!(property.value, Value::Plain(_)) => {
-                    Problem::new(
-                        &property.variable,
-                        format!("is refused by librdkafka: {description}"),
-                        "change the value",
-                    )
-                }
-                Some(_) => Problem::new(
-                    &property.variable,
-                    format!("gives `{name}` a value that librdkafka refuses"),
+                KafkaError::ClientConfig(_, text, ..) if text.contains("not supported in this build") => (
+                    format!("sets `{name}`, which the librdkafka in this binary was built without"),
+                    "unset it, or use a binary whose librdkafka has the library that this property needs",
+                ),
+                _ => (
+                    format!("sets `{name}` to a value that librdkafka does not accept"),
                     "see librdkafka's CONFIGURATION.md for the values",
                 ),
             };
-            problems.push(problem);
+            problems.push(Problem::new(&property.variable, problem, hint));
         }
     }
 
-    /// The configuration to create a client from. Not for printing: its `Debug` does not hide every secret.
+    /// The configuration to create a client with. Never print it: its `Debug` shows some secrets.
     #[must_use]
     pub fn client_config(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
@@ -101,35 +113,73 @@ impl Properties {
         config
     }
 
-    /// `text` with every secret of these properties blotted out. For what librdkafka says of itself.
+    /// Returns `text` with every secret of these properties replaced by `[secret]`.
+    ///
+    /// Pass every text of librdkafka through this function before it is logged. Classify the text first: redaction can
+    /// remove the words that a classification looks for. Secrets of fewer than 4 bytes are not replaced.
     #[must_use]
     pub fn redact(&self, text: &str) -> String {
         self.0.values().fold(text.to_owned(), |text, property| match &property.value {
-            // A shorter one is no secret, and blotting out each `1` would leave nothing to read.
-            Value::Secret(secret) if secret.expose_secret().len() >= 4 => {
+            Value::Secret(secret) if secret.expose_secret().len() >= REDACTED_FROM_BYTES => {
                 text.replace(secret.expose_secret(), "[secret]")
             }
             _ => text,
         })
     }
 
-    /// What librdkafka said when it refused to create a client: a combination of settings that each are fine.
-    /// Nothing was contacted by then.
+    /// Describes why librdkafka refused to create a client from these properties. Each value was valid by itself; only now
+    /// does librdkafka compare the values and read the files that they name. It has not contacted any broker yet.
+    ///
+    /// The problem names the variables of those properties that librdkafka's error mentions. Secrets are redacted.
     #[must_use]
     pub fn refused(&self, error: &KafkaError) -> Problems {
-        let said = match error {
+        let reason = match error {
             KafkaError::ClientCreation(description) => description.as_str(),
-            // Other variants can carry a value.
-            _ => "a property is refused",
+            // The texts of other variants can contain a value.
+            _ => "librdkafka rejected a property",
         };
-        let concerned: Vec<&str> = self
-            .0
-            .iter()
-            .filter(|(name, _)| said.contains(name.as_str()))
-            .map(|(_, property)| property.variable.as_str())
-            .collect();
-        let variables = if concerned.is_empty() { "KAFKA_*".to_owned() } else { concerned.join(", ") };
-        let said = self.redact(said);
-        Problems(vec![Problem::new(variables, format!("does not fit together: {said}"), "change one of them")])
+        let mut variables: Vec<&str> = Vec::new();
+        for (name, property) in &self.0 {
+            let variable = property.variable.as_str();
+            if variable != ANY_VARIABLE && reason.contains(name.as_str()) && !variables.contains(&variable) {
+                variables.push(variable);
+            }
+        }
+        let variables = if variables.is_empty() { ANY_VARIABLE.to_owned() } else { variables.join(", ") };
+        let problem = format!("prevented librdkafka from creating a client: {}", self.redact(reason));
+        Problems(vec![Problem::new(variables, problem, "correct the value, or a setting that it conflicts with")])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_of_rejection_has_its_own_text_and_none_repeats_the_value() {
+        for (name, value, expected) in [
+            ("no.such.property", "hunter2", "is not a property of this librdkafka"),
+            ("sasl.oauthbearer.client.id", "hunter2", "was built without"),
+            ("debug", "hunter2", "does not accept"),
+            ("queued.min.messages", "hunter2", "does not accept"),
+            ("partition.assignment.strategy", "hunter2\0", "does not accept"),
+        ] {
+            let mut properties = Properties::default();
+            properties.set(name, value, "KAFKA_PROP_X");
+            let mut problems = Vec::new();
+            properties.check(&mut problems);
+            let [problem] = &problems[..] else { panic!("{name}: {problems:?}") };
+            assert!(problem.problem.contains(name) && problem.problem.contains(expected), "{problem}");
+            assert!(!format!("{problem:?}").contains("hunter2"), "{problem}");
+        }
+    }
+
+    #[test]
+    fn an_error_that_is_not_about_a_combination_is_reported_without_its_text() {
+        let mut properties = Properties::default();
+        properties.set("debug", "hunter2", "KAFKA_PROP_DEBUG");
+        let error = properties.client_config().create::<rdkafka::producer::BaseProducer>().err().unwrap();
+        assert!(error.to_string().contains("hunter2"), "librdkafka's own text repeats the value: {error}");
+        assert!(!properties.refused(&error).to_string().contains("hunter2"));
     }
 }

@@ -1,65 +1,69 @@
-//! What has nothing to do with Kafka: logging, health, traces and stopping.
+//! Settings that have nothing to do with Kafka: logging, health checks, traces and shutdown.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::check::Check;
+use crate::checker::Checker;
 use crate::choices::{LOG_FORMATS, LOG_MESSAGES_VALUES, LogFormat, LogMessages};
 use crate::environment::Environment;
+use crate::features::Features;
 use crate::problem::Problems;
-use crate::traces::{RawTraces, TracesSettings};
+use crate::traces::TracesSettings;
 use crate::variable::{HTTP_ADDR, LOG_FORMAT, LOG_MESSAGES, SHUTDOWN_TIMEOUT_MS};
 
-#[derive(Deserialize)]
-pub(crate) struct RawRuntime {
+#[derive(Default, Deserialize)]
+struct RawRuntime {
     http_addr: Option<String>,
     log_format: Option<String>,
     log_messages: Option<String>,
     shutdown_timeout_ms: Option<String>,
 }
 
-/// Logging, health, traces and stopping.
+/// Logging, health checks, traces and shutdown.
 #[derive(Debug, Clone)]
 pub struct RuntimeSettings {
-    /// Where to listen for questions about health; `None`: nowhere.
+    /// The address that serves `/livez`, `/readyz` and `/metrics` (`HTTP_ADDR`); `None` by default, which means no listener.
     pub http_addr: Option<SocketAddr>,
-    /// Form of the log lines.
+    /// The format of log lines (`LOG_FORMAT`).
     pub log_format: LogFormat,
-    /// One line a message, or one summary a second.
+    /// Whether each message is logged or a summary per second (`LOG_MESSAGES`).
     pub log_messages: LogMessages,
-    /// Where traces go; `None`: there are none.
+    /// Where traces are sent and how many; `None` by default, which means no traces.
     pub traces: Option<TracesSettings>,
-    /// How long a stop may take.
+    /// The deadline of a shutdown (`SHUTDOWN_TIMEOUT_MS`).
     pub shutdown_timeout: Duration,
 }
 
 impl RuntimeSettings {
-    pub(crate) fn read(raw: RawRuntime, traces: RawTraces, check: &mut Check<'_>) -> Self {
+    pub(crate) fn read(checker: &mut Checker<'_>) -> Self {
+        let raw: RawRuntime = checker.fields("");
         Self {
-            http_addr: check.address(&HTTP_ADDR, raw.http_addr.as_deref()),
-            log_format: check.choice(&LOG_FORMAT, raw.log_format.as_deref(), LOG_FORMATS),
-            log_messages: check.choice(&LOG_MESSAGES, raw.log_messages.as_deref(), LOG_MESSAGES_VALUES),
-            traces: TracesSettings::read(traces, check),
-            shutdown_timeout: check.millis(&SHUTDOWN_TIMEOUT_MS, raw.shutdown_timeout_ms.as_deref(), 100..=600_000),
+            http_addr: checker.address(&HTTP_ADDR, raw.http_addr.as_deref()),
+            log_format: checker.choice(&LOG_FORMAT, raw.log_format.as_deref(), LOG_FORMATS),
+            log_messages: checker.choice(&LOG_MESSAGES, raw.log_messages.as_deref(), LOG_MESSAGES_VALUES),
+            traces: TracesSettings::read(checker),
+            shutdown_timeout: checker.millis(&SHUTDOWN_TIMEOUT_MS, raw.shutdown_timeout_ms.as_deref(), 100..=600_000),
         }
     }
 }
 
-/// Where a service with this environment listens, whatever else is wrong in it.
+/// The address that a service with this environment listens on. Other settings are not checked.
 ///
 /// # Errors
-/// `HTTP_ADDR` is not set, or is no address.
+/// Returns a problem if `HTTP_ADDR` is unset or is not an IP address with a port.
 pub fn http_addr(environment: &Environment) -> Result<SocketAddr, Problems> {
     let raw: RawRuntime = environment.fields("").map_err(|problem| Problems(vec![problem]))?;
-    let nothing_else = Environment::from_pairs::<&str, &str>([]);
-    let mut check = Check::new(&nothing_else);
-    let address = check.address(&HTTP_ADDR, raw.http_addr.as_deref());
-    if address.is_none() && check.problems.is_empty() {
-        check.problem(&HTTP_ADDR, "is not set", "set it as the service has it: there is nobody to ask");
+    // A checker of `environment` would start with the problems of all its variables.
+    let empty = Environment::from_pairs::<&str, &str>([]);
+    let mut checker = Checker::new(&empty, Features::linked());
+    let address = checker.address(&HTTP_ADDR, raw.http_addr.as_deref());
+    if address.is_none() && checker.problems.is_empty() {
+        let hint = "set it to the same value as the service: without it, the service does not listen";
+        checker.problem(&HTTP_ADDR, "is not set", hint);
     }
-    address.ok_or(Problems(check.problems))
+    address.ok_or(Problems(checker.problems))
 }
 
 #[cfg(test)]
@@ -67,13 +71,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_listener_is_off_unless_it_has_an_address_and_a_port() {
-        let of = |value: &str| http_addr(&Environment::from_pairs([("HTTP_ADDR", value)]));
-        assert_eq!(of("0.0.0.0:8080").unwrap().port(), 8080);
-        assert_eq!(of("[::]:8080").unwrap().port(), 8080);
+    fn the_listener_is_off_unless_http_addr_is_an_address_and_a_port() {
+        let parse = |value: &str| http_addr(&Environment::from_pairs([("HTTP_ADDR", value)]));
+        assert_eq!(parse("0.0.0.0:8080").unwrap().port(), 8080);
+        assert_eq!(parse("[::]:8080").unwrap().port(), 8080);
         for bad in ["8080", ":8080", "localhost:8080", "0.0.0.0"] {
-            assert!(of(bad).unwrap_err().to_string().contains("HTTP_ADDR is no address"), "{bad}");
+            assert!(parse(bad).unwrap_err().to_string().contains("HTTP_ADDR is not an IP address"), "{bad}");
         }
-        assert!(of("").unwrap_err().to_string().contains("HTTP_ADDR is not set"));
+        assert!(parse("").unwrap_err().to_string().contains("HTTP_ADDR is not set"));
     }
 }

@@ -1,4 +1,4 @@
-//! What settings are accepted, what is said of those that are not, and that no secret is ever said.
+//! Which settings are accepted, how problems are reported, and that no secret is ever printed.
 
 use std::io::Write as _;
 
@@ -10,7 +10,7 @@ const CANARY: &str = "hunter2-6fbe0c1d";
 
 fn environment(extra: &[(&str, &str)]) -> Environment {
     let base = [("KAFKA_BOOTSTRAP_SERVERS", "localhost:9092"), ("KAFKA_TOPIC", "demo"), ("KAFKA_GROUP_ID", "g")];
-    // The extra ones win, as later pairs replace earlier ones.
+    // Later pairs replace earlier ones, so `extra` can change the base.
     Environment::from_pairs(base.iter().chain(extra).copied())
 }
 
@@ -22,16 +22,16 @@ fn consumer(extra: &[(&str, &str)]) -> Result<ConsumerSettings, Problems> {
     ConsumerSettings::from_environment(&environment(extra))
 }
 
-fn named(problems: &Problems) -> Vec<&str> {
+fn variables_of(problems: &Problems) -> Vec<&str> {
     problems.0.iter().map(|problem| problem.variable.as_str()).collect()
 }
 
-fn property(settings: &kafka_config::Properties, name: &str) -> Option<String> {
-    settings.client_config().get(name).map(str::to_owned)
+fn property(properties: &kafka_config::Properties, name: &str) -> Option<String> {
+    properties.client_config().get(name).map(str::to_owned)
 }
 
 #[test]
-fn a_server_and_a_topic_are_enough_without_an_account() {
+fn without_an_account_a_server_and_a_topic_are_enough() {
     let settings = producer(&[]).unwrap();
     assert_eq!(settings.rate, Rate::PerSec(1.0));
     assert_eq!(settings.max_messages, 0);
@@ -43,19 +43,19 @@ fn a_server_and_a_topic_are_enough_without_an_account() {
 }
 
 #[test]
-fn user_and_password_alone_turn_sasl_on() {
+fn a_user_name_and_a_password_turn_sasl_on() {
     let account = [("KAFKA_SASL_USERNAME", "me"), ("KAFKA_SASL_PASSWORD", CANARY)];
     let settings = consumer(&account).unwrap();
     assert_eq!(settings.connection.security_protocol, "SASL_PLAINTEXT");
     assert_eq!(settings.connection.sasl_mechanism, Some("PLAIN"));
-    assert!(!settings.connection.exposes_password, "it stays on this machine");
+    assert!(!settings.connection.exposes_password, "the password does not leave this machine");
     assert_eq!(property(&settings.properties, "sasl.password").unwrap(), CANARY);
     let remote = [("KAFKA_BOOTSTRAP_SERVERS", "kafka.example:9092"), account[0], account[1]];
     assert!(consumer(&remote).unwrap().connection.exposes_password);
 }
 
 #[test]
-fn names_of_protocols_and_mechanisms_may_be_in_any_case() {
+fn the_case_of_protocol_and_mechanism_names_does_not_matter() {
     let settings = consumer(&[
         ("KAFKA_SECURITY_PROTOCOL", "sasl_plaintext"),
         ("KAFKA_SASL_MECHANISM", "scram-sha-512"),
@@ -68,7 +68,7 @@ fn names_of_protocols_and_mechanisms_may_be_in_any_case() {
 }
 
 #[test]
-fn every_mechanism_that_is_offered_can_create_a_client() {
+fn a_client_can_be_created_with_every_supported_mechanism() {
     for mechanism in ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] {
         let settings = producer(&[
             ("KAFKA_SASL_MECHANISM", mechanism),
@@ -113,15 +113,18 @@ fn reports_every_problem_at_once() {
         "KAFKA_PROP_GROUP_ID",
         "LOG_FORMAT",
     ] {
-        assert_eq!(named(&problems).iter().filter(|name| **name == variable).count(), 1, "{variable} in {problems}");
+        assert_eq!(
+            variables_of(&problems).iter().filter(|name| **name == variable).count(),
+            1,
+            "{variable} in {problems}"
+        );
     }
 }
 
-/// A value that no variable of that kind accepts, and who must complain.
 #[test]
-fn every_checked_variable_refuses_nonsense_under_its_own_name() {
-    // Free text, or checked by what it means to others.
-    let free = [
+fn every_checked_variable_reports_an_invalid_value_under_its_own_name_without_the_value() {
+    // Any text is valid, or another crate checks it (`RUST_LOG`).
+    let unchecked = [
         "KAFKA_CLIENT_ID",
         "KAFKA_SASL_USERNAME",
         "KAFKA_SASL_PASSWORD",
@@ -131,20 +134,20 @@ fn every_checked_variable_refuses_nonsense_under_its_own_name() {
         "KAFKA_GROUP_INSTANCE_ID",
         "RUST_LOG",
     ];
-    for variable in VARIABLES.iter().filter(|variable| !free.contains(&variable.name)) {
-        let nonsense = [(variable.name, "\u{1}no such value")];
+    for variable in VARIABLES.iter().filter(|variable| !unchecked.contains(&variable.name)) {
+        let invalid = [(variable.name, "\u{1}no such value")];
         let problems: Vec<Problems> =
-            [producer(&nonsense).err(), consumer(&nonsense).err()].into_iter().flatten().collect();
+            [producer(&invalid).err(), consumer(&invalid).err()].into_iter().flatten().collect();
         assert!(!problems.is_empty(), "{} accepts anything", variable.name);
         for problems in problems {
-            assert!(named(&problems).contains(&variable.name), "{}: {problems}", variable.name);
+            assert!(variables_of(&problems).contains(&variable.name), "{}: {problems}", variable.name);
             assert!(!problems.to_string().contains("no such value"), "a value is repeated: {problems}");
         }
     }
 }
 
 #[test]
-fn the_rules_of_sasl_are_told_by_variable() {
+fn incomplete_or_contradictory_sasl_and_tls_settings_are_reported_under_the_variable_to_change() {
     let cases: &[(&[(&str, &str)], &str)] = &[
         (&[("KAFKA_SASL_USERNAME", "me")], "KAFKA_SASL_PASSWORD"),
         (&[("KAFKA_SASL_PASSWORD", CANARY)], "KAFKA_SASL_USERNAME"),
@@ -167,13 +170,13 @@ fn the_rules_of_sasl_are_told_by_variable() {
     ];
     for (extra, expected) in cases {
         let problems = consumer(extra).unwrap_err();
-        assert!(named(&problems).contains(expected), "{expected}: {problems}");
+        assert!(variables_of(&problems).contains(expected), "{expected}: {problems}");
         assert!(!problems.to_string().contains(CANARY));
     }
 }
 
 #[test]
-fn settings_that_do_not_fit_together_are_refused() {
+fn timeouts_that_contradict_each_other_are_refused() {
     let cases: &[(&[(&str, &str)], &str)] = &[
         (&[("KAFKA_SESSION_TIMEOUT_MS", "90000")], "KAFKA_MAX_POLL_INTERVAL_MS"),
         (&[("KAFKA_SESSION_TIMEOUT_MS", "2999")], "KAFKA_SESSION_TIMEOUT_MS"),
@@ -181,14 +184,14 @@ fn settings_that_do_not_fit_together_are_refused() {
         (&[("KAFKA_GROUP_PROTOCOL", "consumer"), ("KAFKA_SESSION_TIMEOUT_MS", "9000")], "KAFKA_SESSION_TIMEOUT_MS"),
     ];
     for (extra, expected) in cases {
-        assert_eq!(named(&consumer(extra).unwrap_err()), [*expected]);
+        assert_eq!(variables_of(&consumer(extra).unwrap_err()), [*expected]);
     }
     let problems = producer(&[("KAFKA_LINGER_MS", "5000"), ("KAFKA_DELIVERY_TIMEOUT_MS", "5000")]).unwrap_err();
-    assert_eq!(named(&problems), ["KAFKA_DELIVERY_TIMEOUT_MS"]);
+    assert_eq!(variables_of(&problems), ["KAFKA_DELIVERY_TIMEOUT_MS"]);
 }
 
 #[test]
-fn what_only_librdkafka_sees_is_told_when_the_client_is_created() {
+fn a_combination_that_only_librdkafka_rejects_is_reported_when_the_client_is_created() {
     let settings =
         consumer(&[("KAFKA_PROP_FETCH_MAX_BYTES", "1000"), ("KAFKA_PROP_MESSAGE_MAX_BYTES", "100000")]).unwrap();
     let error = settings.properties.client_config().create::<rdkafka::consumer::BaseConsumer>().err().unwrap();
@@ -197,7 +200,7 @@ fn what_only_librdkafka_sees_is_told_when_the_client_is_created() {
 }
 
 #[test]
-fn both_group_protocols_can_create_a_client() {
+fn a_client_can_be_created_with_both_group_protocols() {
     for protocol in ["classic", "consumer"] {
         let settings = consumer(&[("KAFKA_GROUP_PROTOCOL", protocol), ("KAFKA_AUTO_OFFSET_RESET", "error")]).unwrap();
         assert_eq!(settings.auto_offset_reset, AutoOffsetReset::Error);
@@ -207,7 +210,7 @@ fn both_group_protocols_can_create_a_client() {
 }
 
 #[test]
-fn linger_follows_the_rate_unless_it_is_set() {
+fn linger_is_derived_from_the_rate_unless_it_is_set() {
     let linger = |extra: &[(&str, &str)]| property(&producer(extra).unwrap().properties, "linger.ms").unwrap();
     assert_eq!(linger(&[]), "0");
     assert_eq!(linger(&[("PRODUCER_RATE_PER_SEC", "1000")]), "0");
@@ -217,21 +220,21 @@ fn linger_follows_the_rate_unless_it_is_set() {
 }
 
 #[test]
-fn any_other_property_passes_through_and_wins_over_our_default() {
+fn a_property_that_is_passed_through_replaces_our_default() {
     let settings = consumer(&[("KAFKA_PROP_QUEUED_MIN_MESSAGES", "1000"), ("KAFKA_PROP_CLIENT_RACK", "a")]).unwrap();
     assert_eq!(property(&settings.properties, "queued.min.messages").unwrap(), "1000");
     assert_eq!(property(&settings.properties, "client.rack").unwrap(), "a");
 }
 
 #[test]
-fn empty_values_count_as_not_set() {
+fn an_empty_value_counts_as_unset() {
     let settings =
         producer(&[("KAFKA_SASL_USERNAME", ""), ("KAFKA_SASL_PASSWORD", ""), ("KAFKA_LINGER_MS", "")]).unwrap();
     assert_eq!(settings.connection.security_protocol, "PLAINTEXT");
 }
 
 #[test]
-fn a_secret_file_may_end_in_any_line_end() {
+fn one_trailing_line_end_is_removed_from_a_secret_file() {
     for (content, expected) in [("p w\n", "p w"), ("p w\r\n", "p w"), ("p w", "p w"), (" p w \n\n", " p w \n")] {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(content.as_bytes()).unwrap();
@@ -244,20 +247,20 @@ fn a_secret_file_may_end_in_any_line_end() {
 }
 
 #[test]
-fn a_secret_file_that_cannot_be_used_is_one_problem_under_its_own_name() {
+fn a_secret_file_that_cannot_be_used_is_one_problem_under_the_file_variable() {
     let empty = tempfile::NamedTempFile::new().unwrap();
     for path in ["/no/such/secret", empty.path().to_str().unwrap(), "/dev/zero"] {
         let problems = producer(&[("KAFKA_SASL_USERNAME", "me"), ("KAFKA_SASL_PASSWORD_FILE", path)]).unwrap_err();
-        assert_eq!(named(&problems), ["KAFKA_SASL_PASSWORD_FILE"], "{path}");
-        assert!(!problems.to_string().contains(path), "the path may be the secret, put into the wrong variable");
+        assert_eq!(variables_of(&problems), ["KAFKA_SASL_PASSWORD_FILE"], "{path}");
+        assert!(!problems.to_string().contains(path), "the path can be the secret itself, set in the wrong variable");
     }
     let both =
         [("KAFKA_SASL_USERNAME", "me"), ("KAFKA_SASL_PASSWORD", CANARY), ("KAFKA_SASL_PASSWORD_FILE", "/dev/null")];
-    assert_eq!(named(&producer(&both).unwrap_err()), ["KAFKA_SASL_PASSWORD_FILE"]);
+    assert_eq!(variables_of(&producer(&both).unwrap_err()), ["KAFKA_SASL_PASSWORD_FILE"]);
 }
 
 #[test]
-fn no_secret_is_ever_shown() {
+fn no_secret_is_ever_printed() {
     let secrets: &[(&str, &str)] = &[
         ("KAFKA_SASL_USERNAME", "me"),
         ("KAFKA_SASL_PASSWORD", CANARY),
@@ -266,27 +269,109 @@ fn no_secret_is_ever_shown() {
         ("KAFKA_PROP_SASL_OAUTHBEARER_CLIENT_SECRET", CANARY),
         ("KAFKA_PROP_QUEUED_MIN_MESSAGES", CANARY),
         ("KAFKA_PROP_HUNTER", CANARY),
+        ("KAFKA_PROP_DEBUG", CANARY),
+        ("KAFKA_PROP_LOG_LEVEL", CANARY),
         ("KAFKA_LINGER_MS", CANARY),
         ("KAFKA_SECURITY_PROTOCOL", CANARY),
     ];
     let environment = environment(secrets);
     let problems = consumer(secrets).unwrap_err();
-    let shown = format!("{environment:?} {problems} {problems:?} {:?}", environment.unknown());
-    assert!(!shown.contains(CANARY), "{shown}");
+    let printed = format!("{environment:?} {problems} {problems:?} {:?}", environment.unknown());
+    assert!(!printed.contains(CANARY), "{printed}");
     let settings = consumer(&secrets[..2]).unwrap();
-    let shown = format!("{settings:?} {:?}", settings.properties);
-    assert!(!shown.contains(CANARY), "{shown}");
+    let printed = format!("{settings:?} {:?}", settings.properties);
+    assert!(!printed.contains(CANARY), "{printed}");
     assert!(!settings.properties.redact(&format!("sasl failed: {CANARY}")).contains(CANARY));
 }
 
 #[test]
-fn readme_and_example_say_what_the_code_does() {
+fn bootstrap_servers_that_contain_an_account_are_refused_without_showing_it() {
+    for servers in ["me:hunter2@kafka:9092", "kafka:9092,me:hunter2@kafka-2:9092", "SASL_SSL://me:hunter2@kafka:9092"] {
+        let problems = consumer(&[("KAFKA_BOOTSTRAP_SERVERS", servers)]).unwrap_err();
+        assert_eq!(variables_of(&problems), ["KAFKA_BOOTSTRAP_SERVERS"], "{servers}");
+        assert!(!format!("{problems} {problems:?}").contains("hunter2"), "{problems}");
+    }
+}
+
+#[test]
+fn bootstrap_servers_without_an_address_are_refused() {
+    for servers in [",", " , ,", " "] {
+        let problems = consumer(&[("KAFKA_BOOTSTRAP_SERVERS", servers)]).unwrap_err();
+        assert_eq!(variables_of(&problems), ["KAFKA_BOOTSTRAP_SERVERS"], "{servers:?}");
+    }
+    let settings = consumer(&[("KAFKA_BOOTSTRAP_SERVERS", "a:9092, b:9092,")]).unwrap();
+    assert_eq!(settings.connection.bootstrap_servers, "a:9092,b:9092");
+}
+
+#[test]
+fn an_invalid_debug_context_is_refused_without_showing_it() {
+    for value in ["hunter2", "all,hunter2", "-hunter2"] {
+        let problems = producer(&[("KAFKA_PROP_DEBUG", value)]).unwrap_err();
+        assert_eq!(variables_of(&problems), ["KAFKA_PROP_DEBUG"]);
+        assert!(!format!("{problems} {problems:?}").contains("hunter2"), "{problems}");
+    }
+    let settings = producer(&[("KAFKA_PROP_DEBUG", "broker")]).unwrap();
+    assert_eq!(settings.properties.redact("broker connected"), "broker connected", "debug contexts are not redacted");
+}
+
+#[test]
+fn every_ssl_property_turns_tls_on_like_the_ssl_settings() {
+    for variable in [
+        "KAFKA_PROP_SSL_CA_PEM",
+        "KAFKA_PROP_SSL_CERTIFICATE_PEM",
+        "KAFKA_PROP_SSL_KEY_PEM",
+        "KAFKA_PROP_SSL_KEYSTORE_LOCATION",
+        "KAFKA_PROP_SSL_KEYSTORE_PASSWORD",
+        "KAFKA_PROP_SSL_CRL_LOCATION",
+        "KAFKA_PROP_SSL_CIPHER_SUITES",
+        "KAFKA_SSL_ENDPOINT_IDENTIFICATION_ALGORITHM",
+    ] {
+        let ssl = (variable, "https");
+        let settings = consumer(&[ssl]).unwrap();
+        assert_eq!(settings.connection.security_protocol, "SSL", "{variable}");
+        assert_eq!(property(&settings.properties, "security.protocol").unwrap(), "SSL", "{variable}");
+        let account = [ssl, ("KAFKA_SASL_USERNAME", "me"), ("KAFKA_SASL_PASSWORD", CANARY)];
+        let remote = [account[0], account[1], account[2], ("KAFKA_BOOTSTRAP_SERVERS", "kafka.example:9092")];
+        let settings = consumer(&remote).unwrap();
+        assert_eq!(settings.connection.security_protocol, "SASL_SSL", "{variable}");
+        assert!(!settings.connection.exposes_password, "{variable}");
+
+        let plaintext = [account[0], account[1], account[2], ("KAFKA_SECURITY_PROTOCOL", "SASL_PLAINTEXT")];
+        let problems = consumer(&plaintext).unwrap_err();
+        assert_eq!(variables_of(&problems), ["KAFKA_SECURITY_PROTOCOL"], "{variable}");
+        assert!(problems.to_string().contains(variable), "{problems}");
+    }
+    let pem_file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&pem_file, "pem").unwrap();
+    let settings = consumer(&[("KAFKA_PROP_SSL_CA_PEM_FILE", pem_file.path().to_str().unwrap())]).unwrap();
+    assert_eq!(settings.connection.security_protocol, "SSL");
+}
+
+#[test]
+fn properties_whose_names_contain_an_underscore_are_refused_with_a_reason() {
+    let problems = consumer(&[("KAFKA_PROP_LOG_LEVEL", "7")]).unwrap_err();
+    assert!(problems.to_string().contains("KAFKA_PROP_LOG_LEVEL sets `log_level`"), "{problems}");
+    assert!(problems.to_string().contains("set RUST_LOG instead"), "{problems}");
+    let problems = consumer(&[("KAFKA_PROP_ENABLED_EVENTS", "1")]).unwrap_err();
+    assert!(problems.to_string().contains("KAFKA_PROP_ENABLED_EVENTS sets `enabled_events`"), "{problems}");
+    let problems = consumer(&[("KAFKA_PROP_STATS_CB", "1")]).unwrap_err();
+    assert_eq!(variables_of(&problems), ["KAFKA_PROP_STATS_CB"]);
+}
+
+#[test]
+fn the_generated_files_match_the_table() {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
-    let readme = std::fs::read_to_string(format!("{root}/README.md")).unwrap();
-    let table = readme.split("<!-- settings -->").nth(1).unwrap().trim();
-    assert_eq!(table, kafka_config::markdown().trim(), "run: cargo run -p kafka-config --example settings -- markdown");
-    let example = std::fs::read_to_string(format!("{root}/.env.example")).unwrap();
-    assert_eq!(example, kafka_config::env_example(), "run: cargo run -p kafka-config --example settings -- env");
+    for (file, argument, expected) in [
+        ("docs/settings.md", "markdown", kafka_config::markdown()),
+        (".env.example", "env", kafka_config::env_example()),
+    ] {
+        let content = std::fs::read_to_string(format!("{root}/{file}")).unwrap();
+        assert_eq!(content, expected, "run: cargo run -p kafka-config --example settings -- {argument} > {file}");
+    }
+}
+
+#[test]
+fn help_lists_the_settings_of_its_service_only() {
     let help = kafka_config::help(kafka_config::AppliesTo::Producer);
     for variable in VARIABLES {
         let expected = variable.applies_to != kafka_config::AppliesTo::Consumer;

@@ -1,0 +1,279 @@
+//! TLS and SASL: whether the connection is encrypted and how the client logs in.
+
+use serde::Deserialize;
+
+use crate::checker::Checker;
+use crate::choices::{HOST_NAME_CHECKS, SASL_MECHANISMS, SECURITY_PROTOCOLS};
+use crate::passthrough;
+use crate::properties::Properties;
+use crate::variable::{
+    KAFKA_SASL_MECHANISM, KAFKA_SASL_OAUTHBEARER_CONFIG, KAFKA_SASL_PASSWORD, KAFKA_SASL_USERNAME,
+    KAFKA_SECURITY_PROTOCOL, KAFKA_SSL_CA_LOCATION, KAFKA_SSL_CERTIFICATE_LOCATION,
+    KAFKA_SSL_ENDPOINT_IDENTIFICATION_ALGORITHM, KAFKA_SSL_KEY_LOCATION, KAFKA_SSL_KEY_PASSWORD, Variable,
+};
+
+#[derive(Default, Deserialize)]
+struct RawSecurity {
+    security_protocol: Option<String>,
+    sasl_mechanism: Option<String>,
+    sasl_username: Option<String>,
+    sasl_password: Option<String>,
+    sasl_oauthbearer_config: Option<String>,
+    ssl_ca_location: Option<String>,
+    ssl_certificate_location: Option<String>,
+    ssl_key_location: Option<String>,
+    ssl_key_password: Option<String>,
+    ssl_endpoint_identification_algorithm: Option<String>,
+}
+
+impl RawSecurity {
+    /// The `KAFKA_SSL_*` variables that are set.
+    fn tls_variables(&self) -> impl Iterator<Item = &'static Variable> {
+        [
+            (&KAFKA_SSL_CA_LOCATION, &self.ssl_ca_location),
+            (&KAFKA_SSL_CERTIFICATE_LOCATION, &self.ssl_certificate_location),
+            (&KAFKA_SSL_KEY_LOCATION, &self.ssl_key_location),
+            (&KAFKA_SSL_KEY_PASSWORD, &self.ssl_key_password),
+            (&KAFKA_SSL_ENDPOINT_IDENTIFICATION_ALGORITHM, &self.ssl_endpoint_identification_algorithm),
+        ]
+        .into_iter()
+        .filter_map(|(variable, value)| value.is_some().then_some(variable))
+    }
+}
+
+/// The names that the settings use, for logs and errors.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Security {
+    pub(crate) protocol: &'static str,
+    pub(crate) mechanism: Option<&'static str>,
+}
+
+impl Security {
+    pub(crate) fn read(checker: &mut Checker<'_>, properties: &mut Properties) -> Self {
+        let raw: RawSecurity = checker.fields("KAFKA_");
+        // The problem with a secret's file is reported already; here the secret counts as set.
+        let has_password = raw.sasl_password.is_some() || checker.is_broken(&KAFKA_SASL_PASSWORD);
+        let has_token = raw.sasl_oauthbearer_config.is_some() || checker.is_broken(&KAFKA_SASL_OAUTHBEARER_CONFIG);
+        let has_account = raw.sasl_username.is_some() || has_password || has_token;
+
+        let protocol = protocol(&raw, has_account, checker, properties);
+        let has_sasl = protocol.starts_with("SASL");
+        if !has_sasl && raw.sasl_mechanism.is_some() {
+            let hint = "set KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD as well, or KAFKA_SASL_OAUTHBEARER_CONFIG";
+            checker.problem(&KAFKA_SASL_MECHANISM, "is set without anything that turns SASL on", hint);
+        }
+        let mechanism = has_sasl.then(|| mechanism(&raw, (has_password, has_token), protocol, checker, properties));
+        account(&raw, checker, properties);
+        tls(raw, protocol, checker, properties);
+        Self { protocol, mechanism }
+    }
+}
+
+/// Chooses the security protocol, and checks that it fits the account and the TLS settings.
+fn protocol(
+    raw: &RawSecurity,
+    has_account: bool,
+    checker: &mut Checker<'_>,
+    properties: &mut Properties,
+) -> &'static str {
+    let tls_variables: Vec<&str> = raw
+        .tls_variables()
+        .map(|variable| variable.name)
+        .chain(passthrough::tls_variables(checker.environment))
+        .collect();
+    let derived = match (has_account, !tls_variables.is_empty()) {
+        (false, false) => "PLAINTEXT",
+        (false, true) => "SSL",
+        (true, false) => "SASL_PLAINTEXT",
+        (true, true) => "SASL_SSL",
+    };
+    let given = raw.security_protocol.as_deref();
+    let protocol = checker.choice(&KAFKA_SECURITY_PROTOCOL, given.or(Some(derived)), SECURITY_PROTOCOLS);
+    if checker.is_broken(&KAFKA_SECURITY_PROTOCOL) {
+        return protocol;
+    }
+    if !protocol.starts_with("SASL") && has_account {
+        let hint = "set it to SASL_PLAINTEXT or SASL_SSL, or unset user name, password and token";
+        checker.problem(&KAFKA_SECURITY_PROTOCOL, "excludes SASL, so the account would be ignored", hint);
+    }
+    let has_tls = protocol.ends_with("SSL");
+    if !has_tls && !tls_variables.is_empty() {
+        let names = tls_variables.join(", ");
+        let problem = format!("excludes TLS, so {names} would be ignored");
+        checker.problem(&KAFKA_SECURITY_PROTOCOL, problem, format!("set it to SSL or SASL_SSL, or unset {names}"));
+    }
+    if !has_tls || checker.features.tls {
+        properties.set("security.protocol", protocol, KAFKA_SECURITY_PROTOCOL.name);
+    } else if given.is_some() {
+        checker.needs_tls(KAFKA_SECURITY_PROTOCOL.name, "asks for TLS");
+    }
+    protocol
+}
+
+/// Chooses the SASL mechanism, and checks that the settings it needs are there.
+fn mechanism(
+    raw: &RawSecurity,
+    (has_password, has_token): (bool, bool),
+    protocol: &str,
+    checker: &mut Checker<'_>,
+    properties: &mut Properties,
+) -> &'static str {
+    // A token without a user name can only be meant for OAUTHBEARER.
+    let derived = if has_token && raw.sasl_username.is_none() { "OAUTHBEARER" } else { KAFKA_SASL_MECHANISM.default };
+    let given = raw.sasl_mechanism.as_deref();
+    let chosen = checker.choice(&KAFKA_SASL_MECHANISM, given.or(Some(derived)), SASL_MECHANISMS);
+    if checker.features.supports_mechanism(chosen) {
+        properties.set("sasl.mechanism", chosen, KAFKA_SASL_MECHANISM.name);
+    } else {
+        let variable = if given.is_some() { &KAFKA_SASL_MECHANISM } else { &KAFKA_SASL_OAUTHBEARER_CONFIG };
+        checker.needs_tls(variable.name, &format!("asks for {chosen}, which librdkafka implements with OpenSSL"));
+    }
+    if chosen == "OAUTHBEARER" {
+        if checker.features.oauthbearer {
+            properties.set("enable.sasl.oauthbearer.unsecure.jwt", "true", KAFKA_SASL_MECHANISM.name);
+        }
+        if !has_token {
+            let hint = "set it to the claims of an unsecured development token, such as `principal=me`; \
+                        tokens from an OIDC provider are not supported";
+            checker.problem(&KAFKA_SASL_OAUTHBEARER_CONFIG, "is not set", hint);
+        }
+        return chosen;
+    }
+    if raw.sasl_username.is_none() {
+        let hint = format!("{protocol} with {chosen} requires a user name");
+        checker.problem(&KAFKA_SASL_USERNAME, "is not set", hint);
+    }
+    if !has_password {
+        let hint = format!("{protocol} with {chosen} requires a password, here or in KAFKA_SASL_PASSWORD_FILE");
+        checker.problem(&KAFKA_SASL_PASSWORD, "is not set", hint);
+    }
+    if has_token {
+        let hint = format!("unset it, or set KAFKA_SASL_MECHANISM to OAUTHBEARER instead of {chosen}");
+        checker.problem(&KAFKA_SASL_OAUTHBEARER_CONFIG, "would be ignored", hint);
+    }
+    chosen
+}
+
+fn account(raw: &RawSecurity, checker: &Checker<'_>, properties: &mut Properties) {
+    if let Some(username) = &raw.sasl_username {
+        properties.set("sasl.username", username.as_str(), KAFKA_SASL_USERNAME.name);
+    }
+    if let Some(password) = &raw.sasl_password {
+        properties.set_secret("sasl.password", password, KAFKA_SASL_PASSWORD.name);
+    }
+    // A librdkafka without OAUTHBEARER rejects the property; `mechanism` has reported the variable in that case.
+    if let Some(token) = raw.sasl_oauthbearer_config.as_ref().filter(|_| checker.features.oauthbearer) {
+        properties.set_secret("sasl.oauthbearer.config", token, KAFKA_SASL_OAUTHBEARER_CONFIG.name);
+    }
+}
+
+/// Sets the `ssl.*` properties. A librdkafka without OpenSSL rejects all of them, even with their default values.
+fn tls(raw: RawSecurity, protocol: &str, checker: &mut Checker<'_>, properties: &mut Properties) {
+    if !checker.features.tls {
+        for variable in raw.tls_variables() {
+            checker.needs_tls(variable.name, "asks for TLS");
+        }
+        return;
+    }
+    let certificate = checker.file(&KAFKA_SSL_CERTIFICATE_LOCATION, raw.ssl_certificate_location);
+    let key = checker.file(&KAFKA_SSL_KEY_LOCATION, raw.ssl_key_location);
+    match (&certificate, &key) {
+        (Some(_), None) => {
+            let hint = "KAFKA_SSL_CERTIFICATE_LOCATION requires the key of its certificate";
+            checker.problem(&KAFKA_SSL_KEY_LOCATION, "is not set", hint);
+        }
+        (None, Some(_)) => {
+            let hint = "KAFKA_SSL_KEY_LOCATION requires the certificate of its key";
+            checker.problem(&KAFKA_SSL_CERTIFICATE_LOCATION, "is not set", hint);
+        }
+        _ => {}
+    }
+    let authorities = checker.file(&KAFKA_SSL_CA_LOCATION, raw.ssl_ca_location);
+    for (name, variable, path) in [
+        ("ssl.ca.location", &KAFKA_SSL_CA_LOCATION, authorities),
+        ("ssl.certificate.location", &KAFKA_SSL_CERTIFICATE_LOCATION, certificate),
+        ("ssl.key.location", &KAFKA_SSL_KEY_LOCATION, key),
+    ] {
+        if let Some(path) = path {
+            properties.set(name, path, variable.name);
+        }
+    }
+    if let Some(password) = raw.ssl_key_password {
+        properties.set_secret("ssl.key.password", &password, KAFKA_SSL_KEY_PASSWORD.name);
+    }
+    let variable = &KAFKA_SSL_ENDPOINT_IDENTIFICATION_ALGORITHM;
+    let given = raw.ssl_endpoint_identification_algorithm;
+    let host_name_check = checker.choice(variable, given.as_deref(), HOST_NAME_CHECKS);
+    if protocol.ends_with("SSL") {
+        properties.set("ssl.endpoint.identification.algorithm", host_name_check, variable.name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::consumer::ConsumerSettings;
+    use crate::environment::Environment;
+    use crate::features::Features;
+    use crate::problem::{Problem, Problems};
+
+    const SECRET: &str = "hunter2-6fbe0c1d";
+    /// What librdkafka lists in `builtin.features` when it is built without OpenSSL.
+    const WITHOUT_OPENSSL: &str = "gzip,snappy,sasl,regex,lz4,sasl_plain,plugins,zstd";
+
+    fn without_openssl(extra: &[(&str, &str)]) -> Result<ConsumerSettings, Problems> {
+        let base = [("KAFKA_BOOTSTRAP_SERVERS", "localhost:9092"), ("KAFKA_TOPIC", "t"), ("KAFKA_GROUP_ID", "g")];
+        let environment = Environment::from_pairs(base.iter().chain(extra).copied());
+        ConsumerSettings::read(Checker::new(&environment, Features::from_list(WITHOUT_OPENSSL)))
+    }
+
+    #[test]
+    fn a_binary_without_tls_sets_no_property_that_its_librdkafka_rejects() {
+        for extra in [vec![], vec![("KAFKA_SASL_USERNAME", "me"), ("KAFKA_SASL_PASSWORD", SECRET)]] {
+            let config = without_openssl(&extra).unwrap().properties.client_config();
+            let names = config.config_map().into_keys().filter(|name| name.contains("ssl") || name.contains("oauth"));
+            assert_eq!(names.collect::<Vec<_>>(), Vec::<&str>::new());
+        }
+    }
+
+    #[test]
+    fn a_binary_without_tls_reports_each_setting_that_asks_for_it_once_and_without_its_value() {
+        let user = ("KAFKA_SASL_USERNAME", SECRET);
+        let password = ("KAFKA_SASL_PASSWORD", SECRET);
+        /// The settings, and the variables that are reported.
+        type Case<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str]);
+        let cases: &[Case<'_>] = &[
+            (&[("KAFKA_SECURITY_PROTOCOL", "SSL")], &["KAFKA_SECURITY_PROTOCOL"]),
+            (&[("KAFKA_SECURITY_PROTOCOL", "SASL_SSL"), user, password], &["KAFKA_SECURITY_PROTOCOL"]),
+            (&[("KAFKA_SSL_CA_LOCATION", SECRET)], &["KAFKA_SSL_CA_LOCATION"]),
+            (&[("KAFKA_SSL_KEY_PASSWORD", SECRET), user, password], &["KAFKA_SSL_KEY_PASSWORD"]),
+            (
+                &[("KAFKA_SSL_CERTIFICATE_LOCATION", SECRET), ("KAFKA_SSL_KEY_LOCATION", SECRET)],
+                &["KAFKA_SSL_CERTIFICATE_LOCATION", "KAFKA_SSL_KEY_LOCATION"],
+            ),
+            (
+                &[("KAFKA_SSL_ENDPOINT_IDENTIFICATION_ALGORITHM", "none")],
+                &["KAFKA_SSL_ENDPOINT_IDENTIFICATION_ALGORITHM"],
+            ),
+            (&[("KAFKA_PROP_SSL_CA_PEM", SECRET)], &["KAFKA_PROP_SSL_CA_PEM"]),
+            (&[("KAFKA_PROP_SSL_KEYSTORE_PASSWORD", SECRET)], &["KAFKA_PROP_SSL_KEYSTORE_PASSWORD"]),
+            (&[("KAFKA_SASL_MECHANISM", "SCRAM-SHA-256"), user, password], &["KAFKA_SASL_MECHANISM"]),
+            (&[("KAFKA_SASL_MECHANISM", "SCRAM-SHA-512"), user, password], &["KAFKA_SASL_MECHANISM"]),
+            (&[("KAFKA_SASL_OAUTHBEARER_CONFIG", SECRET)], &["KAFKA_SASL_OAUTHBEARER_CONFIG"]),
+            (
+                &[("KAFKA_SASL_MECHANISM", "OAUTHBEARER"), ("KAFKA_SASL_OAUTHBEARER_CONFIG", SECRET)],
+                &["KAFKA_SASL_MECHANISM"],
+            ),
+        ];
+        for (extra, expected) in cases {
+            let problems = without_openssl(extra).unwrap_err();
+            let names: Vec<&str> = problems.0.iter().map(|problem| problem.variable.as_str()).collect();
+            assert_eq!(names, *expected, "{problems}");
+            for Problem { problem, hint, .. } in &problems.0 {
+                assert!(problem.ends_with("but this binary was built without TLS"), "{problems}");
+                assert!(hint.contains("--features tls"), "{problems}");
+            }
+            assert!(!problems.to_string().contains(SECRET), "a value is repeated: {problems}");
+        }
+    }
+}
