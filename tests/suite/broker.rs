@@ -186,7 +186,7 @@ fn free_port() -> Result<u16> {
     loop {
         let offset = u32::from(TRIED.fetch_add(1, Ordering::Relaxed)) + start;
         let port = PORTS.start + u16::try_from(offset % 1000)?;
-        ensure!(TRIED.load(Ordering::Relaxed) < 1000, "no port from {} to {} is free", PORTS.start, PORTS.end);
+        ensure!(TRIED.load(Ordering::Relaxed) < 1000, "no port in {PORTS:?} is free");
         if TcpListener::bind(("0.0.0.0", port)).is_ok() {
             return Ok(port);
         }

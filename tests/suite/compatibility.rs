@@ -31,7 +31,7 @@ fn a_kafka_python_consumer_reads_messages_sent_by_the_producer(resources: &Resou
     )?;
     let mut numbers: Vec<u64> = output.lines().map(str::parse).collect::<Result<_, _>>()?;
     numbers.sort_unstable();
-    ensure!(numbers == (0..100).collect::<Vec<_>>(), "{numbers:?}");
+    ensure!(numbers == (0..100).collect::<Vec<_>>(), "kafka-python received {numbers:?}");
     Ok("100 sent, 100 received by kafka-python".to_owned())
 }
 
@@ -48,7 +48,7 @@ fn the_consumer_reads_messages_sent_by_a_kafka_python_producer(resources: &Resou
     )?;
     let mut replica = consumer(&topic.variables(), &topic.group("g"), &[("CONSUMER_MAX_MESSAGES", "100")]);
     ensure!(replica.wait().code() == Some(0), "{}", replica.text());
-    ensure!(numbers([&replica]) == (0..100).collect::<BTreeSet<_>>(), "{:?}", numbers([&replica]));
+    ensure!(numbers([&replica]) == (0..100).collect::<BTreeSet<_>>(), "the replica received {:?}", numbers([&replica]));
     let received = replica.with_message("message received");
     ensure!(received.iter().all(|line| line["pseq"] == Value::Null), "a message of kafka-python has a pseq");
     Ok("100 sent by kafka-python, 100 received".to_owned())

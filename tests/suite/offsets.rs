@@ -56,7 +56,7 @@ fn a_second_group_reads_everything_and_neither_group_moves_the_offsets_of_the_ot
     let mut h = replicas(&topic, "h", 1, protocol.variables());
     h_offsets.wait_for_all(100)?;
     stop_all(&mut h)?;
-    ensure!(numbers(&h) == (0..100).collect::<BTreeSet<_>>(), "h: {:?}", numbers(&h));
+    ensure!(numbers(&h) == (0..100).collect::<BTreeSet<_>>(), "group h received {:?}", numbers(&h));
     ensure!(g_offsets.committed()? == after_100, "h has moved the offsets of g");
 
     send(&topic, 20)?;

@@ -135,9 +135,12 @@ fn the_idle_eleventh_replica_takes_over_when_another_is_killed(
 
 /// Negative control of the tests above.
 fn a_partition_with_two_owners_or_none_is_detected(_: &Resources) -> Result<String> {
-    ensure!(shares_of(&[vec![0, 1], vec![2]], 3) == Some(vec![2, 1]), "each partition has one owner");
-    ensure!(shares_of(&[vec![0, 1], vec![1, 2]], 3).is_none(), "partition 1 has two owners");
-    ensure!(shares_of(&[vec![0, 1], vec![]], 3).is_none(), "partition 2 has no owner");
-    ensure!(shares(&[], 1).is_none(), "there is no replica");
+    ensure!(
+        shares_of(&[vec![0, 1], vec![2]], 3) == Some(vec![2, 1]),
+        "the shares of partitions with one owner each are wrong"
+    );
+    ensure!(shares_of(&[vec![0, 1], vec![1, 2]], 3).is_none(), "the two owners of partition 1 are not detected");
+    ensure!(shares_of(&[vec![0, 1], vec![]], 3).is_none(), "the missing owner of partition 2 is not detected");
+    ensure!(shares(&[], 1).is_none(), "the missing replica is not detected");
     Ok("control: both are detected".to_owned())
 }

@@ -33,7 +33,7 @@ fn two_replicas_of_a_group_share_all_messages_without_loss_or_repeats(
     let [first, second] = [0, 1].map(|index| numbers([&replicas[index]]));
     ensure!(!first.is_empty() && !second.is_empty(), "one replica has received nothing");
     ensure!(first.is_disjoint(&second), "both received {:?}", first.intersection(&second));
-    ensure!(&first | &second == (0..100).collect::<BTreeSet<_>>(), "numbers are missing");
+    ensure!(&first | &second == (0..100).collect::<BTreeSet<_>>(), "received only {first:?} and {second:?}");
     Ok(format!("{} + {} received, 100 distinct, 0 missing, 0 repeated", first.len(), second.len()))
 }
 

@@ -114,7 +114,7 @@ pub struct Report {
     pub doubts: Vec<String>,
     /// The lines that were read. [`Account::report`](crate::Account::report) leaves them at 0 for the caller to fill in.
     pub lines: Lines,
-    /// How many instances have no line `service stopped`. Each may have been killed in the middle of a line, so that many
+    /// How many instances have no line `service stopped`. Each may have been killed in the middle of a line, so this many
     /// damaged lines are explained.
     pub(crate) cut_short: u64,
 }
@@ -194,8 +194,8 @@ impl fmt::Display for Report {
         for offender in self.offenders() {
             writeln!(f, "  {offender}")?;
         }
-        let count: u64 = self.groups.iter().flat_map(|group| &group.offenders).map(|offenders| offenders.count).sum();
-        if count > NAMED_MAX as u64 {
+        let mut classes = self.groups.iter().flat_map(|group| &group.offenders);
+        if classes.any(|offenders| offenders.count > NAMED_MAX as u64) {
             writeln!(f, "  (only the first {NAMED_MAX} of each kind are listed)")?;
         }
         for doubt in &self.doubts {

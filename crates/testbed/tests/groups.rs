@@ -79,7 +79,7 @@ fn a_group_does_not_read_messages_again_and_another_group_reads_all_of_them() {
     let mut late = consumer(&broker.variables(), "g", &[]);
     late.wait_until("an assignment", |replica| replica.owned().is_some_and(|owned| owned.len() == 10));
     assert!(late.stays(SILENCE, |replica| replica.received_count() == 0), "{}", late.text());
-    // Negative control: a group that has something to read shows within the same kind of wait that it does.
+    // Negative control: another group, which has 100 messages to read, receives them while it is watched in the same way.
     let mut other = consumer(&broker.variables(), "other", &[]);
     assert!(!other.stays(SILENCE * 5, |replica| replica.received_count() < 100));
     assert_eq!(numbers(&other), (0..100).collect());
