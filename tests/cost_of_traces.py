@@ -1,11 +1,12 @@
-"""What traces cost: processor time of both services for the same messages, without the feature, with it, and switched on.
+"""Measures what traces cost: the processor time that both services need for the same messages, built without the feature `otel`,
+built with it, and exporting traces.
 
     python3 tests/cost_of_traces.py [--messages N] [--rounds N] [--also NAME=DIRECTORY]...
 
-Needs Docker, cargo and two cores with nothing else to do. Starts a broker and a collector that forgets everything; each round runs every variant
-once, in a random order, so that a slow moment of the machine does not fall on one of them alone. Binaries of other versions
-are compared by --also. A number is user and system time of the process, its start included; the ratio is that to the first
-variant of the same round, and of both the median is shown with the lowest and the highest.
+Needs Docker, cargo and two idle cores. Starts a broker, and a collector that discards all spans. Each round measures every variant once,
+in a random order, so that a slow phase of the machine does not affect the same variant in every round. --also adds the binaries of
+another version as a variant. Each number is the user and system time of the process, including its start. The ratio compares it to the
+first variant in the same round. The table shows the median of both, with the lowest and the highest in parentheses.
 """
 
 import argparse
@@ -25,7 +26,7 @@ SERVICES = ["producer-svc", "consumer-svc"]
 
 
 class Collector(http.server.BaseHTTPRequestHandler):
-    """Takes every export and forgets it."""
+    """Accepts every export and discards it."""
 
     protocol_version = "HTTP/1.1"
 
@@ -40,13 +41,13 @@ class Collector(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def command(*words, **options):
+def execute(*words, **options):
     return subprocess.run(words, check=True, timeout=1800, cwd=PROJECT, stdout=subprocess.DEVNULL, **options)
 
 
-def built(name, *features):
-    """The directory of the services' binaries, built with these features."""
-    command("cargo", "build", "--quiet", "--locked", "--release", "-p", "producer-svc", "-p", "consumer-svc", *features)
+def build(name, *features):
+    """Builds the services with these features, and returns a directory with copies of their binaries."""
+    execute("cargo", "build", "--quiet", "--locked", "--release", "-p", "producer-svc", "-p", "consumer-svc", *features)
     directory = PROJECT / "target" / "cost-of-traces" / name
     directory.mkdir(parents=True, exist_ok=True)
     for service in SERVICES:
@@ -68,65 +69,66 @@ def start_broker():
     }
     variables = [word for name, value in settings.items() for word in ("-e", f"{name}={value}")]
     image = "apache/kafka:4.2.0"
-    # As root it may write its configuration whoever made the image.
-    command("docker", "run", "-d", "--user", "root", "--name", BROKER, "-p", f"{BOOTSTRAP}:29195", *variables, image)
+    # As root, because in some builds of the image its own user may not write the configuration.
+    execute("docker", "run", "-d", "--user", "root", "--name", BROKER, "-p", f"{BOOTSTRAP}:29195", *variables, image)
 
 
 def topic(action, name):
     script = "/opt/kafka/bin/kafka-topics.sh"
     partitions = ["--partitions", "10"] if action == "--create" else []
-    command("docker", "exec", BROKER, script, "--bootstrap-server", BOOTSTRAP, action, "--topic", name, *partitions)
+    execute("docker", "exec", BROKER, script, "--bootstrap-server", BOOTSTRAP, action, "--topic", name, *partitions)
 
 
 def seconds_of(binary, variables):
-    """User and system time of a service that must end by itself, and well."""
-    basics = {"PATH": os.environ["PATH"], "KAFKA_BOOTSTRAP_SERVERS": BOOTSTRAP, "LOG_MESSAGES": "summary"}
-    process = subprocess.Popen([binary], env=basics | variables, stdout=subprocess.DEVNULL)
-    patience = threading.Timer(300, process.kill)
-    patience.start()
+    """Starts a service that must end by itself with exit code 0, and returns its user and system time in seconds."""
+    common = {"PATH": os.environ["PATH"], "KAFKA_BOOTSTRAP_SERVERS": BOOTSTRAP, "LOG_MESSAGES": "summary"}
+    process = subprocess.Popen([binary], env=common | variables, stdout=subprocess.DEVNULL)
+    timer = threading.Timer(300, process.kill)
+    timer.start()
     _, status, usage = os.wait4(process.pid, 0)
-    patience.cancel()
+    timer.cancel()
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
-        raise SystemExit(f"{binary} ended with {process.returncode}")
+        raise SystemExit(f"{binary} ended with exit code {process.returncode}")
     return usage.ru_utime + usage.ru_stime
 
 
-def both(directory, traces, name, messages):
-    """Seconds of the producer, and of a consumer that reads the same messages."""
+def measure(directory, traces, name, messages):
+    """Sends messages to a new topic and receives them again. Returns the processor seconds of the producer and of the consumer."""
     variables = {"KAFKA_TOPIC": name, **traces}
     topic("--create", name)
-    sent = {"PRODUCER_RATE_PER_SEC": "max", "PRODUCER_MAX_MESSAGES": str(messages)}
-    received = {"KAFKA_GROUP_ID": name, "CONSUMER_MAX_MESSAGES": str(messages)}
+    producer = {"PRODUCER_RATE_PER_SEC": "max", "PRODUCER_MAX_MESSAGES": str(messages)}
+    consumer = {"KAFKA_GROUP_ID": name, "CONSUMER_MAX_MESSAGES": str(messages)}
     seconds = (
-        seconds_of(directory / "producer-svc", variables | sent),
-        seconds_of(directory / "consumer-svc", variables | received),
+        seconds_of(directory / "producer-svc", variables | producer),
+        seconds_of(directory / "consumer-svc", variables | consumer),
     )
     topic("--delete", name)
     return seconds
 
 
-def spread(values, form):
+def median_and_range(values, form):
     return f"{statistics.median(values):{form}} ({min(values):{form}}–{max(values):{form}})"
 
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--messages", type=int, default=1_000_000)
-    arguments.add_argument("--rounds", type=int, default=7)
-    arguments.add_argument("--also", action="append", default=[], metavar="NAME=DIRECTORY")
-    arguments.add_argument("--off-only", action="store_true", help="leave out the variants that trace")
-    given = arguments.parse_args()
+    arguments.add_argument("--messages", type=int, default=1_000_000, help="messages for each measurement (default: %(default)s)")
+    arguments.add_argument("--rounds", type=int, default=7, help="rounds that are counted (default: %(default)s)")
+    arguments.add_argument("--also", action="append", default=[], metavar="NAME=DIRECTORY",
+                           help="also measure the binaries in DIRECTORY, as a variant called NAME")
+    arguments.add_argument("--off-only", action="store_true", help="leave out the variants that export traces")
+    options = arguments.parse_args()
 
-    without = built("without")
-    with_traces = built("with", "--features", "producer-svc/otel,consumer-svc/otel")
+    without = build("without")
+    with_traces = build("with", "--features", "producer-svc/otel,consumer-svc/otel")
     collector = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Collector)
     threading.Thread(target=collector.serve_forever, daemon=True).start()
     endpoint = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.server_port}"}
     ratio = lambda share: endpoint | {"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": share}
     variants = {
         "without the feature": (without, {}),
-        **{name: (Path(directory).resolve(), {}) for name, directory in (also.split("=", 1) for also in given.also)},
+        **{name: (Path(directory).resolve(), {}) for name, directory in (also.split("=", 1) for also in options.also)},
         "with it, no collector": (with_traces, {}),
     }
     traced = {
@@ -134,18 +136,18 @@ def main():
         "one in a hundred": (with_traces, ratio("0.01")),
         "every message": (with_traces, endpoint),
     }
-    variants |= {} if given.off_only else traced
+    variants |= {} if options.off_only else traced
 
     measured = {name: [] for name in variants}
     subprocess.run(["docker", "rm", "-fv", BROKER], capture_output=True, timeout=60)
     start_broker()
     try:
-        # The first round warms the broker up and does not count.
-        for round_number in range(given.rounds + 1):
+        # The first round warms up the broker and is not counted.
+        for round_number in range(options.rounds + 1):
             for name in random.sample(list(variants), len(variants)):
                 directory, traces = variants[name]
-                seconds = both(directory, traces, f"round-{round_number}-{list(variants).index(name)}", given.messages)
-                print(f"{round_number} of {given.rounds}: {name}: {seconds[0]:.2f} s, {seconds[1]:.2f} s", flush=True)
+                seconds = measure(directory, traces, f"round-{round_number}-{list(variants).index(name)}", options.messages)
+                print(f"{round_number} of {options.rounds}: {name}: {seconds[0]:.2f} s, {seconds[1]:.2f} s", flush=True)
                 if round_number > 0:
                     measured[name].append(seconds)
     finally:
@@ -154,11 +156,12 @@ def main():
     first = next(iter(variants))
     print("\n| | " + " | ".join(f"{service}, s a million messages | ratio" for service in SERVICES) + " |")
     print("|---|" + "---|" * 2 * len(SERVICES))
-    for name, runs in measured.items():
+    for name, rounds in measured.items():
         cells = []
         for service in range(len(SERVICES)):
-            cells.append(spread([run[service] / given.messages * 1e6 for run in runs], ".2f"))
-            cells.append(spread([run[service] / base[service] for run, base in zip(runs, measured[first])], ".2f"))
+            cells.append(median_and_range([seconds[service] / options.messages * 1e6 for seconds in rounds], ".2f"))
+            ratios = [seconds[service] / base[service] for seconds, base in zip(rounds, measured[first])]
+            cells.append(median_and_range(ratios, ".2f"))
         print(f"| {name} | " + " | ".join(cells) + " |")
 
 

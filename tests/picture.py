@@ -1,4 +1,10 @@
-"""Draws what Prometheus saw between a time and now, and tells which alerts fired: address, picture, start, TIME=EVENT..."""
+"""Draws the metrics that Prometheus has collected since START, and prints which alerts fired when.
+
+    python3 tests/picture.py PROMETHEUS PICTURE.svg START TIME=EVENT...
+
+PROMETHEUS is a URL. START and each TIME are Unix times in seconds. Each event but the last, which marks the end, is drawn as a vertical
+line with its text.
+"""
 
 import json
 import sys
@@ -24,7 +30,7 @@ GRAPHS = [
         ("acknowledged", "time() - max(kafka_producer_last_acknowledgement_timestamp_seconds)", ""),
         ("received", "time() - max(kafka_consumer_last_message_timestamp_seconds)", ""),
     ]),
-    ("messages that wait", [
+    ("waiting messages", [
         ("in the producer", "sum(kafka_producer_queue_messages)", ""),
         ("in owned partitions", "sum(kafka_consumer_lag_messages)", ""),
     ]),
@@ -41,22 +47,22 @@ def series(query):
 figure, axes = plt.subplots(len(GRAPHS) + 1, 1, figsize=(10, 12), sharex=True, layout="constrained")
 for axis, (title, lines) in zip(axes, GRAPHS):
     for name, query, label in lines:
-        for found in series(query):
-            times = [(at - START) / 60 for at, _ in found["values"]]
-            legend = name or f"replica {found['metric'][label].split(':')[0]}"
-            axis.plot(times, [float(value) for _, value in found["values"]], label=legend)
+        for result in series(query):
+            times = [(at - START) / 60 for at, _ in result["values"]]
+            legend = name or f"replica {result['metric'][label].split(':')[0]}"
+            axis.plot(times, [float(value) for _, value in result["values"]], label=legend)
     axis.set_ylabel(title)
     axis.set_ylim(bottom=0)
     axis.legend(loc="upper left", fontsize="small")
 
 fired = {}
-for found in series('ALERTS{alertstate="firing"}'):
-    fired.setdefault(found["metric"]["alertname"], set()).update(at for at, _ in found["values"])
-for place, (name, times) in enumerate(sorted(fired.items())):
-    axes[-1].barh([place] * len(times), 5 / 60, left=[(at - START) / 60 for at in sorted(times)], color="tab:red")
+for result in series('ALERTS{alertstate="firing"}'):
+    fired.setdefault(result["metric"]["alertname"], set()).update(at for at, _ in result["values"])
+for row, (name, times) in enumerate(sorted(fired.items())):
+    axes[-1].barh([row] * len(times), 5 / 60, left=[(at - START) / 60 for at in sorted(times)], color="tab:red")
     print(f"fired: {name} from {min(times) - START:.0f} s to {max(times) - START:.0f} s")
 axes[-1].set_yticks(range(len(fired)), sorted(fired), fontsize="small")
-axes[-1].set_ylabel("alerts that fire")
+axes[-1].set_ylabel("firing alerts")
 axes[-1].set_xlabel("minutes")
 for axis in axes:
     for at, _ in EVENTS[:-1]:

@@ -1,4 +1,4 @@
-//! A broker in a container of its own, which can be stopped, killed and started again.
+//! A broker in a container, which can be stopped, killed and restarted.
 
 use std::net::TcpListener;
 use std::process::Command;
@@ -10,14 +10,14 @@ use testcontainers_modules::testcontainers::core::{ExecCommand, IntoContainerPor
 use testcontainers_modules::testcontainers::runners::SyncRunner as _;
 use testcontainers_modules::testcontainers::{Container, ContainerRequest, GenericImage, ImageExt as _};
 
-use crate::kafka::Entrance;
+use crate::kafka::Endpoint;
 
-/// The image of every broker here, and of its tools.
+/// The image of every broker and of Kafka's tools.
 pub(crate) const IMAGE: (&str, &str) = ("apache/kafka", "4.2.0");
 const LABEL: (&str, &str) = ("kafka-pair.e2e", "broker");
-const NO_DOCKER: &str = "Docker is needed, with the image apache/kafka; see tests/README.md";
+const NO_DOCKER: &str = "could not use Docker with the image apache/kafka; see tests/README.md";
 
-/// For plain clients, for clients with an account, and for what runs in the container.
+/// Ports in the container: for clients without an account, for clients with one, and for Kafka's tools, which run there.
 const CLIENT: u16 = 9092;
 const ACCOUNT: u16 = 9094;
 const TOOLS: u16 = 19092;
@@ -25,10 +25,10 @@ const TOOLS: u16 = 19092;
 const USER: &str = "e2e";
 const PASSWORD: &str = "e2e-password";
 
-/// The members of a group with the protocol `consumer` are dead after so long here.
-pub(crate) const CONSUMER_SESSION: Duration = Duration::from_secs(6);
+/// The session timeout that the broker sets for groups with the protocol `consumer`.
+pub(crate) const CONSUMER_SESSION_TIMEOUT: Duration = Duration::from_secs(6);
 
-/// What differs from Kafka's defaults. The listeners' names do not say SASL: the image would then ask for a JAAS file.
+/// Settings that differ from Kafka's defaults. No listener has SASL in its name, because the image would then require a JAAS file.
 const SETTINGS: [(&str, &str); 22] = [
     ("KAFKA_NODE_ID", "1"),
     ("KAFKA_PROCESS_ROLES", "broker,controller"),
@@ -53,16 +53,16 @@ const SETTINGS: [(&str, &str); 22] = [
     ("KAFKA_SHARE_COORDINATOR_STATE_TOPIC_REPLICATION_FACTOR", "1"),
     ("KAFKA_SHARE_COORDINATOR_STATE_TOPIC_MIN_ISR", "1"),
     ("KAFKA_HEAP_OPTS", "-Xmx512m"),
-    // A group that gathers for 3 s costs each test 3 s.
+    // With the default, every new group waits 3 s for more members, and every test with it.
     ("KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS", "500"),
-    // With the protocol `consumer` the broker decides when a member is dead: after 45 s, and not before, by default.
+    // With the protocol `consumer` the broker sets the session timeout: 45 s by default, which is also the minimum.
     ("KAFKA_GROUP_CONSUMER_MIN_SESSION_TIMEOUT_MS", "6000"),
     ("KAFKA_GROUP_CONSUMER_SESSION_TIMEOUT_MS", "6000"),
     ("KAFKA_GROUP_CONSUMER_MIN_HEARTBEAT_INTERVAL_MS", "1000"),
     ("KAFKA_GROUP_CONSUMER_HEARTBEAT_INTERVAL_MS", "1000"),
 ];
 
-/// A running broker, or one that is to run again. Its container is removed when this is dropped, and when the suite is
+/// A broker that runs, or is stopped and can be restarted. Its container is removed when this is dropped or the suite is
 /// interrupted.
 #[derive(Debug)]
 pub(crate) struct Broker {
@@ -72,12 +72,12 @@ pub(crate) struct Broker {
 }
 
 impl Broker {
-    /// Starts one. Its address stays the same over restarts.
+    /// Starts a broker, whose address stays the same across restarts.
     ///
     /// # Errors
-    /// Docker is not there, or the broker does not start.
+    /// Docker is not available, or the broker does not start.
     pub(crate) fn start() -> Result<Self> {
-        // A port that Docker chooses would be another one after a restart.
+        // If Docker chose the ports, they would change with each restart.
         let [client, account] = [free_port()?, free_port()?];
         let advertised = format!("CLIENT://localhost:{client},ACCOUNT://localhost:{account},TOOLS://localhost:{TOOLS}");
         let login =
@@ -89,7 +89,7 @@ impl Broker {
             .with_label(LABEL.0, LABEL.1)
             .with_mapped_port(client, CLIENT.tcp())
             .with_mapped_port(account, ACCOUNT.tcp())
-            // Not in every build of the image can its own user write the configuration that comes from the variables.
+            // In some builds of the image, its own user may not write the configuration that it generates from the variables.
             .with_user("root")
             .with_env_var("KAFKA_ADVERTISED_LISTENERS", advertised)
             .with_env_var("KAFKA_LISTENER_NAME_ACCOUNT_PLAIN_SASL_JAAS_CONFIG", login);
@@ -105,88 +105,88 @@ impl Broker {
         Ok(broker)
     }
 
-    /// The way in without an account.
-    pub(crate) fn entrance(&self) -> Entrance {
-        Entrance { bootstrap_servers: format!("localhost:{}", self.client), account: None }
+    /// Where clients without an account connect.
+    pub(crate) fn endpoint(&self) -> Endpoint {
+        Endpoint { bootstrap_servers: format!("localhost:{}", self.client), account: None }
     }
 
-    /// The way in with an account.
-    pub(crate) fn with_account(&self) -> Entrance {
+    /// Where clients with an account connect, and the account.
+    pub(crate) fn endpoint_with_account(&self) -> Endpoint {
         let account = Some((USER.to_owned(), PASSWORD.to_owned()));
-        Entrance { bootstrap_servers: format!("localhost:{}", self.account), account }
+        Endpoint { bootstrap_servers: format!("localhost:{}", self.account), account }
     }
 
-    /// Runs one of Kafka's own tools in the container; gives what it prints.
+    /// Executes one of Kafka's tools in the container and returns its output.
     ///
     /// # Errors
-    /// It ended with another code than 0.
+    /// The tool failed.
     pub(crate) fn tool(&self, script: &str, arguments: &[&str]) -> Result<String> {
         let mut command = vec![format!("/opt/kafka/bin/{script}")];
         command.extend(["--bootstrap-server".to_owned(), format!("localhost:{TOOLS}")]);
-        command.extend(arguments.iter().map(|it| (*it).to_owned()));
-        run(&self.container, script, ExecCommand::new(command))
+        command.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+        execute(&self.container, script, ExecCommand::new(command))
     }
 
-    /// Stops the broker in good order.
+    /// Stops the broker with SIGTERM.
     ///
     /// # Errors
-    /// Docker could not.
+    /// Docker could not stop it.
     pub(crate) fn stop(&self) -> Result<()> {
         Ok(self.container.stop_with_timeout(Some(60))?)
     }
 
-    /// Ends the broker with SIGKILL.
+    /// Kills the broker with SIGKILL.
     ///
     /// # Errors
-    /// Docker could not.
+    /// Docker could not kill it.
     pub(crate) fn kill(&self) -> Result<()> {
-        // The library has no word for it; to stop "within 0 s" sends SIGTERM first.
+        // The library has no function for SIGKILL: even stopping with a timeout of 0 s sends SIGTERM first.
         let output = Command::new("docker").args(["kill", self.container.id()]).output().context(NO_DOCKER)?;
         ensure!(output.status.success(), "docker kill: {}", String::from_utf8_lossy(&output.stderr));
         Ok(())
     }
 
-    /// Starts the stopped or killed broker again.
+    /// Restarts the broker after it was stopped or killed.
     ///
     /// # Errors
-    /// Docker could not.
-    pub(crate) fn start_again(&self) -> Result<()> {
+    /// Docker could not start it.
+    pub(crate) fn restart(&self) -> Result<()> {
         Ok(self.container.start()?)
     }
 }
 
-/// A container on the network of this machine that has nothing but Kafka's tools.
+/// Starts a container on the host's network in which Kafka's tools can be executed. No broker runs there.
 ///
 /// # Errors
-/// Docker is not there.
-pub(crate) fn toolbox() -> Result<Container<GenericImage>> {
+/// Docker is not available.
+pub(crate) fn start_toolbox() -> Result<Container<GenericImage>> {
     let image = GenericImage::new(IMAGE.0, IMAGE.1).with_entrypoint("sleep");
     let request = image.with_cmd(["infinity"]).with_network("host").with_label(LABEL.0, LABEL.1);
     request.start().context(NO_DOCKER)
 }
 
-/// Runs a command in a container; gives what it prints.
+/// Executes a command in a container and returns its output.
 ///
 /// # Errors
-/// It ended with another code than 0.
-pub(crate) fn run(container: &Container<GenericImage>, name: &str, command: ExecCommand) -> Result<String> {
-    let mut ended = container.exec(command)?;
-    let printed = String::from_utf8(ended.stdout_to_vec()?)?;
-    let complaint = String::from_utf8_lossy(&ended.stderr_to_vec()?).into_owned();
-    ensure!(ended.exit_code()? == Some(0), "{name} failed: {printed}{complaint}");
-    Ok(printed)
+/// The command failed.
+pub(crate) fn execute(container: &Container<GenericImage>, name: &str, command: ExecCommand) -> Result<String> {
+    let mut command = container.exec(command)?;
+    let output = String::from_utf8(command.stdout_to_vec()?)?;
+    let errors = String::from_utf8_lossy(&command.stderr_to_vec()?).into_owned();
+    ensure!(command.exit_code()? == Some(0), "{name} failed: {output}{errors}");
+    Ok(output)
 }
 
-/// A port that nobody listens on, and that no other broker of this suite was given.
+/// Returns a port that is free and that no other broker of this suite has been given.
 fn free_port() -> Result<u16> {
     const PORTS: std::ops::Range<u16> = 34_000..35_000;
-    static GIVEN: AtomicU16 = AtomicU16::new(0);
-    // Suites that run at the same time begin at different places.
+    static TRIED: AtomicU16 = AtomicU16::new(0);
+    // Suites that run at the same time start at different ports.
     let start = std::process::id() % u32::from(PORTS.end - PORTS.start);
     loop {
-        let offset = u32::from(GIVEN.fetch_add(1, Ordering::Relaxed)) + start;
+        let offset = u32::from(TRIED.fetch_add(1, Ordering::Relaxed)) + start;
         let port = PORTS.start + u16::try_from(offset % 1000)?;
-        ensure!(GIVEN.load(Ordering::Relaxed) < 1000, "no port is free");
+        ensure!(TRIED.load(Ordering::Relaxed) < 1000, "no port in {PORTS:?} is free");
         if TcpListener::bind(("0.0.0.0", port)).is_ok() {
             return Ok(port);
         }

@@ -1,39 +1,39 @@
-//! A claim, and the test of it.
+//! A claim, and the test that checks it.
 
 use anyhow::Result;
 
 use crate::protocol::Protocol;
-use crate::stage::Stage;
+use crate::resources::Resources;
 
-/// Gives the numbers that it saw, or fails.
-pub(crate) type Test = Box<dyn FnOnce(&Stage) -> Result<String> + Send>;
+/// Returns the numbers that it saw, as a text for the table, or an error.
+pub(crate) type Test = Box<dyn FnOnce(&Resources) -> Result<String> + Send>;
 
-/// What a test shows.
+/// A claim and its test.
 pub(crate) struct Claim {
-    /// The name of the function with the file it stands in.
+    /// The path of the test function.
     pub(crate) name: &'static str,
-    /// The protocol, if the claim holds for several.
+    /// The group protocol, if the test runs with several.
     pub(crate) protocol: Option<Protocol>,
-    /// How many service processes it starts at most at the same time.
+    /// The highest number of service processes that the test runs at the same time.
     pub(crate) processes: usize,
     /// The test.
     pub(crate) test: Test,
 }
 
 impl Claim {
-    /// The claim as a sentence.
+    /// The claim as a sentence: the name of the function, with blanks instead of underscores.
     pub(crate) fn sentence(&self) -> String {
         self.name.rsplit("::").next().unwrap_or(self.name).replace('_', " ")
     }
 
-    /// The name to choose it by on the command line.
+    /// The name that selects the test on the command line.
     pub(crate) fn title(&self) -> String {
         let name = self.name.split_once("::").map_or(self.name, |(_, name)| name);
         self.protocol.map_or_else(|| name.to_owned(), |protocol| format!("{name} [{protocol}]"))
     }
 }
 
-/// Lists the tests of a file: the function, the processes that it starts, and the protocols that it is to run on.
+/// Lists the tests of a file: the function, in parentheses the number of its processes, and the protocols with which it runs.
 macro_rules! claims {
     ($($name:ident($processes:literal) $(on $protocols:expr)?;)*) => {
         /// The tests of this file.
@@ -56,7 +56,7 @@ macro_rules! claims {
                 name: concat!(module_path!(), "::", stringify!($name)),
                 protocol: Some(protocol),
                 processes: $processes,
-                test: Box::new(move |stage| $name(stage, protocol)),
+                test: Box::new(move |resources| $name(resources, protocol)),
             })
             .collect::<Vec<_>>()
     };

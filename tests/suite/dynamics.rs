@@ -1,4 +1,4 @@
-//! Replicas that come, leave, die and freeze, and a topic that grows, at 1,000 messages a second.
+//! Replicas that join, leave, are killed and freeze, and a topic that grows, at 1,000 messages a second.
 
 use std::time::{Duration, Instant};
 
@@ -8,41 +8,41 @@ use rustix::process::Signal;
 use testbed::{Process, report};
 
 use crate::claim::claims;
-use crate::load::{Load, in_time, not_committed, partitions_of};
+use crate::load::{Load, arriving_in, not_committed, partitions_of};
 use crate::pair::{replicas, send, stop_all};
 use crate::protocol::Protocol;
-use crate::stage::Stage;
+use crate::resources::Resources;
 
 claims! {
-    a_rolling_restart_of_all_replicas_loses_and_repeats_nothing(5) on Protocol::ALL;
-    replicas_that_leave_during_a_rebalance_lose_and_repeat_nothing(7) on Protocol::ALL;
-    a_killed_replica_loses_nothing_and_repeats_at_most_what_was_not_committed(4) on Protocol::ALL;
-    a_replica_that_freezes_loses_nothing_and_repeats_at_most_what_came_meanwhile(4) on Protocol::ALL;
-    a_third_replica_that_joins_loses_and_repeats_nothing(4) on Protocol::ALL;
-    a_replica_that_leaves_in_good_order_loses_and_repeats_nothing(4) on Protocol::ALL;
-    a_topic_that_grows_from_10_to_15_partitions_loses_and_repeats_nothing(4) on Protocol::ALL;
-    a_killed_replica_that_never_commits_is_found_to_repeat_more(3);
-    acknowledged_messages_that_the_broker_loses_are_found_missing(3);
+    during_a_rolling_restart_nothing_is_lost_or_repeated(5) on Protocol::ALL;
+    when_replicas_leave_during_a_rebalance_nothing_is_lost_or_repeated(7) on Protocol::ALL;
+    after_a_replica_is_killed_nothing_is_lost_and_only_uncommitted_messages_are_repeated(4) on Protocol::ALL;
+    after_a_replica_freezes_nothing_is_lost_and_repeats_are_bounded(4) on Protocol::ALL;
+    when_a_third_replica_joins_nothing_is_lost_or_repeated(4) on Protocol::ALL;
+    when_a_replica_shuts_down_nothing_is_lost_or_repeated(4) on Protocol::ALL;
+    when_a_topic_grows_from_10_to_15_partitions_nothing_is_lost_or_repeated(4) on Protocol::ALL;
+    a_killed_replica_that_never_commits_exceeds_the_bound_on_repeats(3);
+    acknowledged_messages_that_the_broker_deletes_are_reported_missing(3);
 }
 
-fn a_third_replica_that_joins_loses_and_repeats_nothing(stage: &Stage, protocol: Protocol) -> Result<String> {
-    let mut load = Load::start(&stage.kafka()?.entrance(), 2, protocol.variables().to_vec())?;
+fn when_a_third_replica_joins_nothing_is_lost_or_repeated(resources: &Resources, protocol: Protocol) -> Result<String> {
+    let mut load = Load::start(&resources.kafka()?.endpoint(), 2, protocol.variables().to_vec())?;
     load.join(&[]);
     load.wait_for_shares(10, &[4, 3, 3])?;
     load.wait_for_flow()?;
     load.finish(0)
 }
 
-fn a_replica_that_leaves_in_good_order_loses_and_repeats_nothing(stage: &Stage, protocol: Protocol) -> Result<String> {
-    let mut load = Load::start(&stage.kafka()?.entrance(), 3, protocol.variables().to_vec())?;
+fn when_a_replica_shuts_down_nothing_is_lost_or_repeated(resources: &Resources, protocol: Protocol) -> Result<String> {
+    let mut load = Load::start(&resources.kafka()?.endpoint(), 3, protocol.variables().to_vec())?;
     load.leave()?;
     load.wait_for_shares(10, &[5, 5])?;
     load.wait_for_flow()?;
     load.finish(0)
 }
 
-fn a_rolling_restart_of_all_replicas_loses_and_repeats_nothing(stage: &Stage, protocol: Protocol) -> Result<String> {
-    let mut load = Load::start(&stage.kafka()?.entrance(), 3, protocol.variables().to_vec())?;
+fn during_a_rolling_restart_nothing_is_lost_or_repeated(resources: &Resources, protocol: Protocol) -> Result<String> {
+    let mut load = Load::start(&resources.kafka()?.endpoint(), 3, protocol.variables().to_vec())?;
     for _ in 0..3 {
         load.leave()?;
         load.join(&[]);
@@ -52,18 +52,21 @@ fn a_rolling_restart_of_all_replicas_loses_and_repeats_nothing(stage: &Stage, pr
     load.finish(0)
 }
 
-/// As when somebody scales up, and thinks better of it: all but the newest go, among them the one that gives out the
-/// partitions, some that have none, and some that may still be joining. The last one should not wait for any of them until its
-/// session ends, which is after 10 s.
-fn replicas_that_leave_during_a_rebalance_lose_and_repeat_nothing(stage: &Stage, protocol: Protocol) -> Result<String> {
-    let mut load = Load::start(&stage.kafka()?.entrance(), 2, protocol.variables().to_vec())?;
+/// Scales up, and down again during the rebalance. All replicas but the newest leave: among them are the leader of the group, which
+/// assigns the partitions, replicas without a partition, and replicas that may still be joining. The remaining replica must not
+/// have to wait for the session timeout of one of them, which is 10 s.
+fn when_replicas_leave_during_a_rebalance_nothing_is_lost_or_repeated(
+    resources: &Resources,
+    protocol: Protocol,
+) -> Result<String> {
+    let mut load = Load::start(&resources.kafka()?.endpoint(), 2, protocol.variables().to_vec())?;
     let mut slowest = Duration::ZERO;
     for round in 0..4 {
         for _ in 0..5 {
             load.join(&[]);
         }
-        let first_or_last = if round % 2 == 0 { load.newest() } else { &load.replicas[1] };
-        first_or_last.wait_for("partitions assigned");
+        let first_or_newest = if round % 2 == 0 { load.newest() } else { &load.replicas[1] };
+        first_or_newest.wait_for("partitions assigned");
         let start = Instant::now();
         load.leave_all_but_the_newest()?;
         load.wait_for_shares(10, &[10])?;
@@ -71,50 +74,50 @@ fn replicas_that_leave_during_a_rebalance_lose_and_repeat_nothing(stage: &Stage,
         load.wait_for_flow()?;
     }
     let numbers = load.finish(0)?;
-    Ok(format!("taken over after at most {:.1} s: {numbers}", slowest.as_secs_f64()))
+    Ok(format!("partitions taken over after at most {:.1} s: {numbers}", slowest.as_secs_f64()))
 }
 
-fn a_killed_replica_loses_nothing_and_repeats_at_most_what_was_not_committed(
-    stage: &Stage,
+fn after_a_replica_is_killed_nothing_is_lost_and_only_uncommitted_messages_are_repeated(
+    resources: &Resources,
     protocol: Protocol,
 ) -> Result<String> {
-    let mut load = Load::start(&stage.kafka()?.entrance(), 3, protocol.with_short_session())?;
+    let mut load = Load::start(&resources.kafka()?.endpoint(), 3, protocol.with_short_session())?;
     let partitions = load.kill(0);
     load.wait_for_shares(10, &[5, 5])?;
     load.wait_for_flow()?;
     load.finish(not_committed(partitions))
 }
 
-fn a_replica_that_freezes_loses_nothing_and_repeats_at_most_what_came_meanwhile(
-    stage: &Stage,
+fn after_a_replica_freezes_nothing_is_lost_and_repeats_are_bounded(
+    resources: &Resources,
     protocol: Protocol,
 ) -> Result<String> {
-    let mut load = Load::start(&stage.kafka()?.entrance(), 3, protocol.with_short_session())?;
+    let mut load = Load::start(&resources.kafka()?.endpoint(), 3, protocol.with_short_session())?;
     let start = Instant::now();
     load.replicas[0].signal(Signal::STOP);
     let frozen = load.replicas.remove(0);
     let partitions = partitions_of(&frozen);
-    // The session has ended: the others have everything.
+    // Its session times out, and the others take over its partitions.
     load.wait_for_shares(10, &[5, 5])?;
     load.wait_for_flow()?;
     frozen.signal(Signal::CONT);
     let frozen_for = start.elapsed();
-    // It still believes to own what it owned; first it learns better, then it takes part again.
+    // When it continues, it still believes that it owns its partitions. It must notice that it lost them before it joins again.
     frozen.wait_for("partitions lost");
     load.replicas.push(frozen);
     load.wait_for_shares(10, &[4, 3, 3])?;
     load.wait_for_flow()?;
-    let numbers = load.finish(not_committed(partitions) + in_time(partitions, frozen_for))?;
+    let numbers = load.finish(not_committed(partitions) + arriving_in(partitions, frozen_for))?;
     Ok(format!("frozen for {:.0} s: {numbers}", frozen_for.as_secs_f64()))
 }
 
-fn a_topic_that_grows_from_10_to_15_partitions_loses_and_repeats_nothing(
-    stage: &Stage,
+fn when_a_topic_grows_from_10_to_15_partitions_nothing_is_lost_or_repeated(
+    resources: &Resources,
     protocol: Protocol,
 ) -> Result<String> {
-    let load = Load::start(&stage.kafka()?.entrance(), 3, protocol.variables().to_vec())?;
+    let load = Load::start(&resources.kafka()?.endpoint(), 3, protocol.variables().to_vec())?;
     let start = Instant::now();
-    load.cluster.grow(15)?;
+    load.topic.grow(15)?;
     load.wait_for_shares(15, &[5, 5, 5])?;
     let shared_after = start.elapsed();
     let grown = |_: &[i64], ends: &[i64]| ends.len() == 15 && ends.iter().all(|end| *end > 0);
@@ -125,32 +128,32 @@ fn a_topic_that_grows_from_10_to_15_partitions_loses_and_repeats_nothing(
 }
 
 /// Negative control of the bounds on repeats.
-fn a_killed_replica_that_never_commits_is_found_to_repeat_more(stage: &Stage) -> Result<String> {
-    let mut load = Load::start(&stage.kafka()?.entrance(), 2, Protocol::Cooperative.with_short_session())?;
+fn a_killed_replica_that_never_commits_exceeds_the_bound_on_repeats(resources: &Resources) -> Result<String> {
+    let mut load = Load::start(&resources.kafka()?.endpoint(), 2, Protocol::Cooperative.with_short_session())?;
     load.leave()?;
     load.join(&[("KAFKA_AUTO_COMMIT_INTERVAL_MS", "3600000")]);
     load.wait_for_shares(10, &[5, 5])?;
     let bound = not_committed(5);
-    let lines = |it: &Process| it.text().matches("message received").count() as u64;
-    load.replicas[1].wait_until("more than the bound", |it| lines(it) > bound);
+    let received = |replica: &Process| replica.text().matches("message received").count() as u64;
+    load.replicas[1].wait_until("more messages than the bound", |replica| received(replica) > bound);
     load.kill(1);
-    let report = load.end()?;
+    let report = load.stop_and_report()?;
     ensure!(report.verdict(bound) == Verdict::Violated, "{report}");
     let repeated = report.groups.first().context("no group")?.repeated();
     Ok(format!("control: {repeated} repeated (at most {bound})"))
 }
 
-/// Negative control of "nothing is missing".
-fn acknowledged_messages_that_the_broker_loses_are_found_missing(stage: &Stage) -> Result<String> {
-    let cluster = stage.topic(10)?;
-    let producer = send(&cluster, 100)?;
-    cluster.delete_before(&[5; 10])?;
-    let mut replicas = replicas(&cluster, "g", 2, &[]);
-    cluster.offsets("g")?.wait_for_all(100)?;
+/// Negative control of the claims that nothing is lost.
+fn acknowledged_messages_that_the_broker_deletes_are_reported_missing(resources: &Resources) -> Result<String> {
+    let topic = resources.topic(10)?;
+    let producer = send(&topic, 100)?;
+    topic.delete_before(&[5; 10])?;
+    let mut replicas = replicas(&topic, "g", 2, &[]);
+    topic.offsets("g")?.wait_for_all(100)?;
     stop_all(&mut replicas)?;
     let report = report(replicas.iter().chain([&producer]));
     ensure!(report.verdict(u64::MAX) == Verdict::Violated, "{report}");
     let missing = report.groups.first().context("no group")?.missing();
     ensure!(missing == 50, "{report}");
-    Ok("control: 50 of 100 deleted, 50 missing".to_owned())
+    Ok("control: 50 of 100 deleted, 50 reported missing".to_owned())
 }

@@ -1,14 +1,15 @@
-//! Everything that needs a real Kafka, as one program: its tests share a broker, and what they saw ends it as a table.
+//! The tests that need a real Kafka: the services run as processes against a broker in Docker, or against the cluster that
+//! `E2E_BOOTSTRAP_SERVERS` names. Run them with `cargo test -p e2e-tests`; see `tests/README.md`.
 //!
-//! A test is a function that gives the numbers it saw. Its name is the claim.
+//! All tests are one program, because they share a broker and end in one table. The name of a test is the claim that it checks,
+//! and the function returns the numbers that it saw; both go into the table.
 
 mod accounts;
 mod broker;
 mod claim;
-mod cluster;
 mod compatibility;
 mod dynamics;
-mod elsewhere;
+mod external_broker;
 mod group;
 mod kafka;
 mod load;
@@ -19,43 +20,44 @@ mod pair;
 mod protocol;
 mod python;
 mod reset;
+mod resources;
 mod sharing;
-mod stage;
 mod table;
+mod topic;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use libtest_mimic::Arguments;
 
-use crate::stage::Stage;
+use crate::resources::Resources;
 use crate::table::Table;
 
-/// So many tests at once, unless `--test-threads` says otherwise: they wait more than they work.
-const THREADS: usize = 4;
+/// How many tests run at once unless `--test-threads` is given. There may be more than cores, because tests mostly wait.
+const TEST_THREADS: usize = 4;
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
-    arguments.test_threads.get_or_insert(THREADS);
-    let stage = Arc::new(Stage::default());
+    arguments.test_threads.get_or_insert(TEST_THREADS);
+    let resources = Arc::new(Resources::default());
     let table = Arc::new(Table::default());
     let claims = [
-        // First what takes longest.
+        // The slowest tests come first, so that the suite does not end with a single long one.
         owners::claims(),
         dynamics::claims(),
         outages::claims(),
         sharing::claims(),
         offsets::claims(),
         reset::claims(),
-        elsewhere::claims(),
+        external_broker::claims(),
         accounts::claims(),
         compatibility::claims(),
     ];
     let claims = claims.into_iter().flatten().enumerate();
-    let trials = claims.map(|(place, claim)| table.trial(place, claim, &stage)).collect();
+    let trials = claims.map(|(index, claim)| table.trial(index, claim, &resources)).collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
     table.print();
-    // The last one that holds the stage takes the broker down with it.
-    drop(stage);
+    // Dropping the last reference to the resources removes the broker's container.
+    drop(resources);
     conclusion.exit_code()
 }

@@ -1,4 +1,4 @@
-//! What a group has read, it has read; what another group reads is another matter.
+//! Committed offsets: a group does not read a message again, and groups do not affect each other.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -8,60 +8,63 @@ use anyhow::{Result, ensure};
 use crate::claim::claims;
 use crate::pair::{numbers, replicas, send, stop_all, wait_for_shares};
 use crate::protocol::Protocol;
-use crate::stage::Stage;
+use crate::resources::Resources;
 
 claims! {
-    after_all_was_read_a_fresh_member_of_the_group_prints_nothing(2) on Protocol::ALL;
-    another_group_reads_all_from_the_start_and_neither_moves_the_others_offsets(2) on Protocol::ALL;
+    a_new_member_of_a_group_that_has_read_everything_receives_nothing(2) on Protocol::ALL;
+    a_second_group_reads_everything_and_neither_group_moves_the_offsets_of_the_other(2) on Protocol::ALL;
 }
 
-/// A replica with nothing to read says nothing for so long. A message that is there comes within a fraction of it.
+/// How long a replica that has nothing to read is watched. A message that is there arrives within a fraction of this time.
 pub(crate) const SILENCE: Duration = Duration::from_secs(4);
 
-fn after_all_was_read_a_fresh_member_of_the_group_prints_nothing(stage: &Stage, protocol: Protocol) -> Result<String> {
-    let cluster = stage.topic(10)?;
-    send(&cluster, 100)?;
-    let offsets = cluster.offsets("g")?;
-    let mut first = replicas(&cluster, "g", 2, protocol.variables());
+fn a_new_member_of_a_group_that_has_read_everything_receives_nothing(
+    resources: &Resources,
+    protocol: Protocol,
+) -> Result<String> {
+    let topic = resources.topic(10)?;
+    send(&topic, 100)?;
+    let offsets = topic.offsets("g")?;
+    let mut first = replicas(&topic, "g", 2, protocol.variables());
     offsets.wait_for_all(100)?;
     stop_all(&mut first)?;
 
-    let mut late = replicas(&cluster, "g", 1, protocol.variables());
+    let mut late = replicas(&topic, "g", 1, protocol.variables());
     wait_for_shares(&late, 10, &[10])?;
-    ensure!(late[0].stays(SILENCE, |it| it.received_count() == 0), "{}", late[0].text());
-    ensure!(offsets.committed()? == offsets.ends()?, "committed offsets are not at the end");
-    // Negative control: where there is something to read, the same wait sees it.
-    send(&cluster, 1)?;
-    ensure!(!late[0].stays(SILENCE, |it| it.received_count() == 0), "a new message is not seen");
+    ensure!(late[0].stays(SILENCE, |replica| replica.received_count() == 0), "{}", late[0].text());
+    ensure!(offsets.committed()? == offsets.ends()?, "the committed offsets are not at the end of the partitions");
+    // Negative control: a new message is received within the same time.
+    send(&topic, 1)?;
+    ensure!(!late[0].stays(SILENCE, |replica| replica.received_count() == 0), "a new message was not received");
     stop_all(&mut late)?;
-    Ok(format!("committed = end = 100, silent for {} s; control: 1 new is seen", SILENCE.as_secs()))
+    Ok(format!("committed = end = 100, silent for {} s; control: 1 new message received", SILENCE.as_secs()))
 }
 
-fn another_group_reads_all_from_the_start_and_neither_moves_the_others_offsets(
-    stage: &Stage,
+fn a_second_group_reads_everything_and_neither_group_moves_the_offsets_of_the_other(
+    resources: &Resources,
     protocol: Protocol,
 ) -> Result<String> {
-    let cluster = stage.topic(10)?;
-    send(&cluster, 100)?;
-    let [of_g, of_h] = [cluster.offsets("g")?, cluster.offsets("h")?];
-    let mut g = replicas(&cluster, "g", 1, protocol.variables());
-    of_g.wait_for_all(100)?;
+    let topic = resources.topic(10)?;
+    send(&topic, 100)?;
+    let [g_offsets, h_offsets] = [topic.offsets("g")?, topic.offsets("h")?];
+    let mut g = replicas(&topic, "g", 1, protocol.variables());
+    g_offsets.wait_for_all(100)?;
     stop_all(&mut g)?;
-    let hundred = of_g.committed()?;
+    let after_100 = g_offsets.committed()?;
 
-    ensure!(of_h.committed()?.iter().sum::<i64>() == 0, "group h has offsets before it exists");
-    let mut h = replicas(&cluster, "h", 1, protocol.variables());
-    of_h.wait_for_all(100)?;
+    ensure!(h_offsets.committed()?.iter().sum::<i64>() == 0, "group h has offsets before it exists");
+    let mut h = replicas(&topic, "h", 1, protocol.variables());
+    h_offsets.wait_for_all(100)?;
     stop_all(&mut h)?;
-    ensure!(numbers(&h) == (0..100).collect::<BTreeSet<_>>(), "h: {:?}", numbers(&h));
-    ensure!(of_g.committed()? == hundred, "h has moved the offsets of g");
+    ensure!(numbers(&h) == (0..100).collect::<BTreeSet<_>>(), "group h received {:?}", numbers(&h));
+    ensure!(g_offsets.committed()? == after_100, "h has moved the offsets of g");
 
-    send(&cluster, 20)?;
-    let mut g = replicas(&cluster, "g", 1, protocol.variables());
-    of_g.wait_for_all(120)?;
+    send(&topic, 20)?;
+    let mut g = replicas(&topic, "g", 1, protocol.variables());
+    g_offsets.wait_for_all(120)?;
     stop_all(&mut g)?;
-    ensure!(of_h.committed()? == hundred, "g has moved the offsets of h");
-    // Negative control: offsets that move are seen to.
-    ensure!(of_g.committed()? != hundred, "g has read 20 more, and its offsets are the same");
-    Ok("g 100, h 100 from the start; h's reading moves g by 0, g's by 20 moves h by 0".to_owned())
+    ensure!(h_offsets.committed()? == after_100, "g has moved the offsets of h");
+    // Negative control: a move of the offsets is detected.
+    ensure!(g_offsets.committed()? != after_100, "g has read 20 more messages, but its offsets have not moved");
+    Ok("g read 100, h read 100 from the start and moved g by 0; g read 20 more and moved h by 0".to_owned())
 }

@@ -1,26 +1,26 @@
-//! The ways in which a group divides its partitions.
+//! Group protocols and assignment strategies.
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::kafka::Kafka;
 
-/// How the replicas of a group agree.
+/// How a group assigns its partitions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Protocol {
-    /// Classic with `cooperative-sticky`, the services' default.
+    /// The classic protocol with `cooperative-sticky`, which is the services' default.
     Cooperative,
-    /// Classic with `range`: at each change everyone gives up everything.
+    /// The classic protocol with `range`: in each rebalance every replica gives up all its partitions.
     Range,
-    /// KIP-848: the broker decides.
+    /// The protocol `consumer` (KIP-848): the broker assigns the partitions.
     Consumer,
 }
 
 impl Protocol {
-    /// All of them.
+    /// All protocols.
     pub(crate) const ALL: [Self; 3] = [Self::Cooperative, Self::Range, Self::Consumer];
 
-    /// The variables that make a replica use it.
+    /// The environment variables that make a replica use this protocol.
     pub(crate) fn variables(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::Cooperative => &[],
@@ -29,16 +29,16 @@ impl Protocol {
         }
     }
 
-    /// The same with a session that ends after 6 s, for tests that wait for its end; it's as short as brokers allow by
-    /// default. With `consumer` the time is the broker's.
+    /// The same with a session timeout of 6 s, the shortest that brokers allow by default, for tests that wait for it. With
+    /// `consumer` the broker sets the timeout.
     pub(crate) fn with_short_session(self) -> Vec<(&'static str, &'static str)> {
         let session = (self != Self::Consumer).then_some(("KAFKA_SESSION_TIMEOUT_MS", "6000"));
         self.variables().iter().copied().chain(session).collect()
     }
 
-    /// How long that session is.
-    pub(crate) fn short_session(self, kafka: &Kafka) -> Duration {
-        if self == Self::Consumer { kafka.consumer_session() } else { Duration::from_secs(6) }
+    /// The session timeout of replicas with [`Self::with_short_session`].
+    pub(crate) fn short_session_timeout(self, kafka: &Kafka) -> Duration {
+        if self == Self::Consumer { kafka.consumer_session_timeout() } else { Duration::from_secs(6) }
     }
 }
 

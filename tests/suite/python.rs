@@ -1,4 +1,4 @@
-//! A plain Python client beside the services: kafka-python, in an environment of its own.
+//! Python with kafka-python, in a virtual environment that the suite creates.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -6,46 +6,47 @@ use std::sync::OnceLock;
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::cluster::Cluster;
+use crate::topic::Topic;
 
 const KAFKA_PYTHON: &str = "kafka-python==3.0.12";
 
-/// Python with kafka-python.
+/// The interpreter of that environment.
 #[derive(Debug, Clone)]
 pub(crate) struct Python(PathBuf);
 
 impl Python {
-    /// Makes the environment once for a test run.
+    /// Creates the environment when the first test asks for it.
     ///
     /// # Errors
-    /// There is no `python3`, or the package can't be installed.
+    /// `python3` can't be started, or the package can't be installed.
     pub(crate) fn with_kafka() -> Result<Self> {
-        static MADE: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-        let made = MADE.get_or_init(|| Self::make().map_err(|error| format!("{error:#}")));
-        made.clone().map(Self).map_err(anyhow::Error::msg)
+        static INTERPRETER: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+        let interpreter = INTERPRETER.get_or_init(|| Self::create().map_err(|error| format!("{error:#}")));
+        interpreter.clone().map(Self).map_err(anyhow::Error::msg)
     }
 
-    fn make() -> Result<PathBuf> {
-        // Lives as long as this run's other temporary files; the operating system clears them.
+    fn create() -> Result<PathBuf> {
+        // A static is never dropped, so the suite does not remove the folder. The system clears its temporary folder.
         let folder = tempfile::Builder::new().prefix("e2e-python-").tempdir()?.keep();
-        let made = Command::new("python3").args(["-m", "venv"]).arg(&folder).status().context("there is no python3")?;
-        ensure!(made.success(), "python3 -m venv failed");
+        let created =
+            Command::new("python3").args(["-m", "venv"]).arg(&folder).status().context("could not start python3")?;
+        ensure!(created.success(), "python3 -m venv failed");
         let pip = folder.join("bin/pip");
         let installed = Command::new(pip).args(["install", "--quiet", KAFKA_PYTHON]).status()?;
         ensure!(installed.success(), "could not install {KAFKA_PYTHON}");
         Ok(folder.join("bin/python"))
     }
 
-    /// Runs a program that finds the cluster in `connection`, a dictionary for kafka-python, and the topic in `topic`; gives
-    /// what it prints.
+    /// Executes a program and returns its output. The program finds arguments for kafka-python's clients in the dictionary
+    /// `connection`, and the name of the topic in `topic`.
     ///
     /// # Errors
     /// The program failed.
-    pub(crate) fn run(&self, cluster: &Cluster, program: &str) -> Result<String> {
+    pub(crate) fn execute(&self, topic: &Topic, program: &str) -> Result<String> {
         let output = Command::new(&self.0)
             .args(["-c", &format!("{PREAMBLE}{program}")])
-            // Not as arguments: those are for everybody to see.
-            .envs(cluster.variables())
+            // Not as arguments, because every user of the machine can see those.
+            .envs(topic.variables())
             .output()?;
         ensure!(output.status.success(), "python failed: {}", String::from_utf8_lossy(&output.stderr));
         Ok(String::from_utf8(output.stdout)?)

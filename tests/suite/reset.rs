@@ -1,4 +1,5 @@
-//! `auto.offset.reset` matters only while the group has no committed offset. With the numbers of the tutorial.
+//! `auto.offset.reset` matters only while the group has no committed offset. The numbers are those of the Python tutorial "How to
+//! read and write Kafka with Python".
 
 use std::time::Duration;
 
@@ -10,14 +11,14 @@ use crate::claim::claims;
 use crate::offsets::SILENCE;
 use crate::pair::{replica, send, stop_all, wait_for_shares};
 use crate::protocol::Protocol;
-use crate::stage::Stage;
+use crate::resources::Resources;
 
 claims! {
-    a_new_group_with_earliest_reads_all_hundred(2) on Protocol::ALL;
-    a_new_group_with_latest_reads_nothing_old_and_then_the_first_new_one(2) on Protocol::ALL;
-    a_group_stopped_after_fifty_goes_on_with_the_fifty_first_even_with_latest(2) on Protocol::ALL;
-    without_an_offset_and_with_error_the_service_ends_and_names_the_partitions(2) on Protocol::ALL;
-    a_group_whose_offset_the_broker_no_longer_has_waits_in_good_health(2);
+    a_new_group_with_earliest_reads_all_100_messages(2) on Protocol::ALL;
+    a_new_group_with_latest_skips_old_messages_and_reads_the_first_new_one(2) on Protocol::ALL;
+    a_group_stopped_after_50_messages_continues_with_the_51st_even_with_latest(2) on Protocol::ALL;
+    with_reset_error_and_no_committed_offset_the_service_stops_and_names_the_partitions(2) on Protocol::ALL;
+    a_group_whose_next_messages_the_broker_deleted_waits_and_stays_healthy(2);
 }
 
 const RESET: &str = "KAFKA_AUTO_OFFSET_RESET";
@@ -26,90 +27,90 @@ fn with<'a>(protocol: Protocol, more: (&'a str, &'a str)) -> Vec<(&'a str, &'a s
     protocol.variables().iter().copied().chain([more]).collect()
 }
 
-fn a_new_group_with_earliest_reads_all_hundred(stage: &Stage, protocol: Protocol) -> Result<String> {
-    let cluster = stage.topic(1)?;
-    send(&cluster, 100)?;
-    let mut replica = replica(&cluster, "g", 0, &with(protocol, (RESET, "earliest")));
-    replica.wait_until("all", |it| it.received_count() >= 100);
+fn a_new_group_with_earliest_reads_all_100_messages(resources: &Resources, protocol: Protocol) -> Result<String> {
+    let topic = resources.topic(1)?;
+    send(&topic, 100)?;
+    let mut replica = replica(&topic, "g", 0, &with(protocol, (RESET, "earliest")));
+    replica.wait_until("all messages", |replica| replica.received_count() >= 100);
     stop_all([&mut replica])?;
     ensure!(replica.received() == (0..100).collect::<Vec<_>>(), "{}", replica.text());
-    Ok("0 to 99".to_owned())
+    Ok("received 0 to 99".to_owned())
 }
 
-fn a_new_group_with_latest_reads_nothing_old_and_then_the_first_new_one(
-    stage: &Stage,
+fn a_new_group_with_latest_skips_old_messages_and_reads_the_first_new_one(
+    resources: &Resources,
     protocol: Protocol,
 ) -> Result<String> {
-    let cluster = stage.topic(1)?;
-    let old = send(&cluster, 100)?;
-    let mut replicas = [replica(&cluster, "g", 0, &with(protocol, (RESET, "latest")))];
+    let topic = resources.topic(1)?;
+    let old = send(&topic, 100)?;
+    let mut replicas = [replica(&topic, "g", 0, &with(protocol, (RESET, "latest")))];
     wait_for_shares(&replicas, 1, &[1])?;
-    ensure!(replicas[0].stays(SILENCE, |it| it.received_count() == 0), "{}", replicas[0].text());
-    let new = send(&cluster, 1)?;
-    replicas[0].wait_until("the first new one", |it| it.received() == [0]);
+    ensure!(replicas[0].stays(SILENCE, |replica| replica.received_count() == 0), "{}", replicas[0].text());
+    let new = send(&topic, 1)?;
+    replicas[0].wait_until("the first new message", |replica| replica.received() == [0]);
     stop_all(&mut replicas)?;
-    // Negative control of all proofs here: the audit sees what this setting has skipped.
+    // Negative control of all claims that nothing is lost: the audit reports the messages that `latest` skipped as missing.
     let report = report([&old, &new, &replicas[0]]);
     ensure!(report.verdict(0) == Verdict::Violated && report.groups[0].missing() == 100, "{report}");
-    Ok(format!("silent for {} s, then the 101st; control: the audit finds 100 missing", SILENCE.as_secs()))
+    Ok(format!("nothing for {} s, then the 101st; control: the audit reports 100 missing", SILENCE.as_secs()))
 }
 
-fn a_group_stopped_after_fifty_goes_on_with_the_fifty_first_even_with_latest(
-    stage: &Stage,
+fn a_group_stopped_after_50_messages_continues_with_the_51st_even_with_latest(
+    resources: &Resources,
     protocol: Protocol,
 ) -> Result<String> {
-    let cluster = stage.topic(1)?;
-    send(&cluster, 100)?;
-    let mut first = replica(&cluster, "g", 0, &with(protocol, ("CONSUMER_MAX_MESSAGES", "50")));
+    let topic = resources.topic(1)?;
+    send(&topic, 100)?;
+    let mut first = replica(&topic, "g", 0, &with(protocol, ("CONSUMER_MAX_MESSAGES", "50")));
     ensure!(first.wait().code() == Some(0), "{}", first.text());
-    let mut second = replica(&cluster, "g", 1, &with(protocol, (RESET, "latest")));
-    second.wait_until("the rest", |it| it.received_count() >= 50);
+    let mut second = replica(&topic, "g", 1, &with(protocol, (RESET, "latest")));
+    second.wait_until("the rest", |replica| replica.received_count() >= 50);
     stop_all([&mut second])?;
     ensure!(first.received() == (0..50).collect::<Vec<_>>(), "{}", first.text());
     ensure!(second.received() == (50..100).collect::<Vec<_>>(), "{}", second.text());
-    Ok("0 to 49, then 50 to 99".to_owned())
+    Ok("received 0 to 49, then 50 to 99".to_owned())
 }
 
-fn without_an_offset_and_with_error_the_service_ends_and_names_the_partitions(
-    stage: &Stage,
+fn with_reset_error_and_no_committed_offset_the_service_stops_and_names_the_partitions(
+    resources: &Resources,
     protocol: Protocol,
 ) -> Result<String> {
-    let cluster = stage.topic(2)?;
-    let mut replica = replica(&cluster, "g", 0, &with(protocol, (RESET, "error")));
+    let topic = resources.topic(2)?;
+    let mut replica = replica(&topic, "g", 0, &with(protocol, (RESET, "error")));
     let code = replica.wait().code();
     ensure!(code == Some(1), "{}", replica.text());
     let stopped = replica.with_message("service stopped");
-    let reason = stopped.first().and_then(|line| line["reason"].as_str()).context("no reason")?;
+    let reason = stopped.first().and_then(|line| line["reason"].as_str()).context("`service stopped` has no reason")?;
     ensure!(reason.contains("for partition 0, 1 in topic"), "{reason}");
     Ok("exit code 1, partitions 0 and 1 named".to_owned())
 }
 
-/// It begins where the log does, and nothing is there: its committed offset stays far below the end, and that is no reason to
-/// be restarted.
-fn a_group_whose_offset_the_broker_no_longer_has_waits_in_good_health(stage: &Stage) -> Result<String> {
-    let cluster = stage.topic(1)?;
-    send(&cluster, 100)?;
-    let mut first = replica(&cluster, "g", 0, &[("CONSUMER_MAX_MESSAGES", "50")]);
+/// The replica starts at the beginning of the log, where nothing is left to read. Its committed offset stays far below the end, but
+/// that is no reason to restart it.
+fn a_group_whose_next_messages_the_broker_deleted_waits_and_stays_healthy(resources: &Resources) -> Result<String> {
+    let topic = resources.topic(1)?;
+    send(&topic, 100)?;
+    let mut first = replica(&topic, "g", 0, &[("CONSUMER_MAX_MESSAGES", "50")]);
     ensure!(first.wait().code() == Some(0), "{}", first.text());
-    cluster.delete_before(&[100])?;
+    topic.delete_before(&[100])?;
     let limit = Duration::from_secs(6);
-    let impatient = [
+    let short_limits = [
         ("HTTP_ADDR", "127.0.0.1:0"),
         ("KAFKA_SESSION_TIMEOUT_MS", "6000"),
         ("KAFKA_MAX_POLL_INTERVAL_MS", "6000"),
         ("KAFKA_PROP_STATISTICS_INTERVAL_MS", "100"),
     ];
-    let mut second = [replica(&cluster, "g", 1, &impatient)];
+    let mut second = [replica(&topic, "g", 1, &short_limits)];
     wait_for_shares(&second, 1, &[1])?;
     let [replica] = &second;
-    replica.wait_until("the lag", |it| {
-        it.ask("/metrics").1.lines().any(|line| line.starts_with(LAG) && line.ends_with(" 50"))
+    replica.wait_until("the lag", |replica| {
+        replica.ask("/metrics").1.lines().any(|line| line.starts_with(LAG) && line.ends_with(" 50"))
     });
-    ensure!(replica.stays(limit * 2, |it| it.ask("/livez").0 == 200), "{}", replica.text());
-    send(&cluster, 1)?;
-    replica.wait_until("a new one", |it| it.received_count() == 1);
+    ensure!(replica.stays(limit * 2, |replica| replica.ask("/livez").0 == 200), "{}", replica.text());
+    send(&topic, 1)?;
+    replica.wait_until("a new message", |replica| replica.received_count() == 1);
     stop_all(&mut second)?;
-    Ok(format!("committed 50, the log begins at 100: alive for {} s, then the 101st", (limit * 2).as_secs()))
+    Ok(format!("committed 50, the log begins at 100: alive for {} s, then received the 101st", (limit * 2).as_secs()))
 }
 
 const LAG: &str = "kafka_consumer_lag_messages{";

@@ -1,4 +1,4 @@
-//! One producer and two replicas of one group.
+//! One producer and two replicas: in one group they share the messages, in two groups they do not.
 
 use std::collections::BTreeSet;
 
@@ -9,41 +9,45 @@ use testbed::report;
 use crate::claim::claims;
 use crate::pair::{numbers, received, replicas, send, stop_all, wait_for_shares};
 use crate::protocol::Protocol;
-use crate::stage::Stage;
+use crate::resources::Resources;
 
 claims! {
-    two_replicas_of_a_group_neither_repeat_nor_miss_a_message(3) on Protocol::ALL;
-    two_replicas_that_do_not_share_are_found_to_repeat(3);
+    two_replicas_of_a_group_share_all_messages_without_loss_or_repeats(3) on Protocol::ALL;
+    replicas_of_two_groups_taken_for_one_are_reported_to_repeat_every_message(3);
 }
 
-fn two_replicas_of_a_group_neither_repeat_nor_miss_a_message(stage: &Stage, protocol: Protocol) -> Result<String> {
-    let cluster = stage.topic(10)?;
-    let mut replicas = replicas(&cluster, "g", 2, protocol.variables());
+fn two_replicas_of_a_group_share_all_messages_without_loss_or_repeats(
+    resources: &Resources,
+    protocol: Protocol,
+) -> Result<String> {
+    let topic = resources.topic(10)?;
+    let mut replicas = replicas(&topic, "g", 2, protocol.variables());
     wait_for_shares(&replicas, 10, &[5, 5])?;
-    let producer = send(&cluster, 100)?;
-    replicas[0].wait_until("all", |_| received(&replicas) >= 100);
-    // At once, and with offsets that are not committed yet.
+    let producer = send(&topic, 100)?;
+    replicas[0].wait_until("all messages", |_| received(&replicas) >= 100);
+    // Stop both at once, before the periodic commit: the last offsets are committed only on the way out.
     stop_all(&mut replicas)?;
 
     let report = report(replicas.iter().chain([&producer]));
     ensure!(report.verdict(0) == Verdict::Proven, "{report}");
-    let [one, other] = [0, 1].map(|it| numbers([&replicas[it]]));
-    ensure!(!one.is_empty() && !other.is_empty(), "one of them has received nothing");
-    ensure!(one.is_disjoint(&other), "both received {:?}", one.intersection(&other));
-    ensure!(&one | &other == (0..100).collect::<BTreeSet<_>>(), "numbers are missing");
-    Ok(format!("{} + {} received, 100 different, 0 missing, 0 repeated", one.len(), other.len()))
+    let [first, second] = [0, 1].map(|index| numbers([&replicas[index]]));
+    ensure!(!first.is_empty() && !second.is_empty(), "one replica has received nothing");
+    ensure!(first.is_disjoint(&second), "both received {:?}", first.intersection(&second));
+    ensure!(&first | &second == (0..100).collect::<BTreeSet<_>>(), "received only {first:?} and {second:?}");
+    Ok(format!("{} + {} received, 100 distinct, 0 missing, 0 repeated", first.len(), second.len()))
 }
 
-/// Negative control of the test above: two groups that are taken for one.
-fn two_replicas_that_do_not_share_are_found_to_repeat(stage: &Stage) -> Result<String> {
-    let cluster = stage.topic(10)?;
-    let producer = send(&cluster, 100)?;
-    let mut replicas = [replicas(&cluster, "g", 1, &[]), replicas(&cluster, "h", 1, &[])].map(|mut it| it.remove(0));
-    replicas[0].wait_until("all, twice", |_| received(&replicas) >= 200);
+/// Negative control of the test above: in the logs of two replicas of different groups, the group ids are made equal.
+fn replicas_of_two_groups_taken_for_one_are_reported_to_repeat_every_message(resources: &Resources) -> Result<String> {
+    let topic = resources.topic(10)?;
+    let producer = send(&topic, 100)?;
+    let mut replicas =
+        [replicas(&topic, "g", 1, &[]), replicas(&topic, "h", 1, &[])].map(|mut replicas| replicas.remove(0));
+    replicas[0].wait_until("all messages, twice", |_| received(&replicas) >= 200);
     stop_all(&mut replicas)?;
     let mut account = audit::Account::default();
     for process in replicas.iter().chain([&producer]) {
-        let text = process.text().replace(&cluster.group("h"), &cluster.group("g"));
+        let text = process.text().replace(&topic.group("h"), &topic.group("g"));
         audit::each_line(text.as_bytes(), &mut audit::Lines::default(), |line| account.add(line))?;
     }
     let report = account.report();

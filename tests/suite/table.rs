@@ -1,4 +1,4 @@
-//! The table that a run of the suite ends with.
+//! The table that the suite prints at its end.
 
 use std::any::Any;
 use std::io::Write as _;
@@ -8,16 +8,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use libtest_mimic::{Failed, Trial};
 
 use crate::claim::Claim;
-use crate::stage::Stage;
+use crate::resources::Resources;
 
-/// A row for each test that has run.
+/// A row for each test that has ended.
 #[derive(Debug, Default)]
 pub(crate) struct Table(Mutex<Vec<Row>>);
 
 #[derive(Debug)]
 struct Row {
-    /// Rows stand in the order of the tests, whichever ended first.
-    place: usize,
+    /// Position of the test in the suite. The rows have this order, whichever test ends first.
+    index: usize,
     claim: String,
     protocol: String,
     numbers: String,
@@ -25,37 +25,37 @@ struct Row {
 }
 
 impl Table {
-    /// The test, which leaves its row here.
-    pub(crate) fn trial(self: &Arc<Self>, place: usize, claim: Claim, stage: &Arc<Stage>) -> Trial {
-        let (table, stage) = (Arc::clone(self), Arc::clone(stage));
+    /// Makes a trial of a claim, which adds its row to this table.
+    pub(crate) fn trial(self: &Arc<Self>, index: usize, claim: Claim, resources: &Arc<Resources>) -> Trial {
+        let (table, resources) = (Arc::clone(self), Arc::clone(resources));
         let (title, sentence, protocol) = (claim.title(), claim.sentence(), claim.protocol);
         Trial::test(title, move || {
-            let room = stage.room(claim.processes);
-            let outcome = match catch_unwind(AssertUnwindSafe(|| (claim.test)(&stage))) {
+            let slots = resources.reserve(claim.processes);
+            let outcome = match catch_unwind(AssertUnwindSafe(|| (claim.test)(&resources))) {
                 Ok(outcome) => outcome.map_err(|error| format!("{error:#}")),
-                // In full it stands where the test panicked: under load that is long.
+                // The panic handler has printed the whole message, which is long under load.
                 Err(panic) => Err(text_of(&*panic).lines().next().unwrap_or_default().to_owned()),
             };
-            drop(room);
+            drop(slots);
             let numbers = match &outcome {
                 Ok(numbers) => numbers.clone(),
-                // The whole of it stands above the table.
+                // The test harness prints the whole error above the table.
                 Err(error) => error.lines().next().unwrap_or_default().chars().take(80).collect(),
             };
-            let protocol = protocol.map_or_else(|| "–".to_owned(), |it| it.to_string());
-            let row = Row { place, claim: sentence, protocol, numbers, has_held: outcome.is_ok() };
+            let protocol = protocol.map_or_else(|| "–".to_owned(), |protocol| protocol.to_string());
+            let row = Row { index, claim: sentence, protocol, numbers, has_held: outcome.is_ok() };
             table.0.lock().unwrap_or_else(PoisonError::into_inner).push(row);
             outcome.map(drop).map_err(Failed::from)
         })
     }
 
-    /// Prints it, in Markdown.
+    /// Prints the table in Markdown, if any test has run.
     pub(crate) fn print(&self) {
         let mut rows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if rows.is_empty() {
             return;
         }
-        rows.sort_by_key(|row| row.place);
+        rows.sort_by_key(|row| row.index);
         let mut text = String::from("\n| claim | protocol | numbers | verdict |\n|---|---|---|---|\n");
         for Row { claim, protocol, numbers, has_held, .. } in &*rows {
             let verdict = if *has_held { "holds" } else { "FAILED" };
@@ -63,7 +63,7 @@ impl Table {
         }
         let held = rows.iter().filter(|row| row.has_held).count();
         text.push_str(&format!("\n{held} of {} claims hold.\n", rows.len()));
-        // Whoever closed the pipe does not want the table.
+        // Writing fails if the reader has closed the pipe, and then the exit code still states the outcome.
         std::io::stdout().write_all(text.as_bytes()).ok();
     }
 }

@@ -9,16 +9,19 @@ use anyhow::{Context as _, Result};
 use audit::{Account, Lines, each_line};
 use clap::Parser as _;
 
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  proven: every acknowledged message was received, and repeats are within the limit
+  1  violated: a message is missing, was produced twice or should not exist, or there are more repeats than permitted
+  2  wrong arguments, or a file can't be read
+  3  the evidence is not sufficient";
+
 /// Proves from the services' JSON log lines what a consumer group delivered.
 ///
 /// The lines may be in any order and in any number of files, and may have the prefixes that `docker compose logs` and
 /// `kubectl logs --prefix` add. Lines of other programs are skipped.
-///
-/// Exit codes: 0 every acknowledged message was received, and repeats are within the limit; 1 a message is missing, was produced
-/// twice or should not exist, or there are more repeats than permitted; 2 wrong arguments, or a file can't be read; 3 the
-/// evidence is not sufficient.
 #[derive(clap::Parser, Debug)]
-#[command(version)]
+#[command(version, after_help = EXIT_CODES)]
 struct Arguments {
     /// How many repeats each group may have. After a replica is killed, the group receives again what that replica had processed
     /// since its last commit.

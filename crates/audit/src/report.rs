@@ -193,8 +193,8 @@ impl fmt::Display for Report {
         for offender in self.offenders() {
             writeln!(f, "  {offender}")?;
         }
-        let count: u64 = self.groups.iter().flat_map(|group| &group.offenders).map(|offenders| offenders.count).sum();
-        if count > NAMED_MAX as u64 {
+        let mut classes = self.groups.iter().flat_map(|group| &group.offenders);
+        if classes.any(|offenders| offenders.count > NAMED_MAX as u64) {
             writeln!(f, "  (only the first {NAMED_MAX} of each kind are listed)")?;
         }
         for doubt in &self.doubts {

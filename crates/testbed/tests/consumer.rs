@@ -1,4 +1,4 @@
-//! One replica: bad messages, a log that can't be written, and stopping when the broker does not answer.
+//! One replica: messages that can't be decoded, a log that can't be written, and stopping while the broker does not answer.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -7,10 +7,11 @@ use rustix::process::Signal;
 use serde_json::Value;
 use testbed::{Broker, BrokerProcess, Process, binary, consumer, producer};
 
-/// What a healthy stop may take, and what one without an answer may.
-const HEALTHY_STOP: Duration = Duration::from_secs(3);
-const DEAD_STOP: Duration = Duration::from_secs(10);
+/// The longest time that stopping may take while the broker answers, and while it does not.
+const STOP_LIMIT: Duration = Duration::from_secs(3);
+const STOP_LIMIT_WITHOUT_BROKER: Duration = Duration::from_secs(10);
 
+/// Values that a replica can't decode, and the kind under which it counts each.
 fn bad_values() -> Vec<(Option<Vec<u8>>, &'static str)> {
     vec![
         (Some(b"hello".to_vec()), "not_json"),
@@ -25,19 +26,20 @@ fn bad_values() -> Vec<(Option<Vec<u8>>, &'static str)> {
     ]
 }
 
+/// Writes all bad values to partition 0, and a good message with the number 7 after them.
 fn write_bad_values(broker: &Broker) {
     let bad = bad_values();
     let mut values: Vec<Option<&[u8]>> = bad.iter().map(|(value, _)| value.as_deref()).collect();
-    values.push(Some(br#"{"num": 7, "ts": "the good one after all the bad ones"}"#));
+    values.push(Some(br#"{"num": 7, "ts": "the good message after all the bad ones"}"#));
     broker.write(&values);
 }
 
 #[test]
-fn bad_messages_are_counted_by_kind_shown_safely_and_passed_over() {
+fn bad_messages_are_counted_by_kind_logged_safely_and_skipped() {
     let broker = Broker::start(1);
     write_bad_values(&broker);
     let mut replica = consumer(&broker.variables(), "g", &[("LOG_MESSAGES", "each")]);
-    replica.wait_until("the good one", |it| it.received() == [7]);
+    replica.wait_until("the good message", |replica| replica.received() == [7]);
     broker.wait_for_commits("g", 1, bad_values().len() as i64 + 1);
     assert_eq!(replica.stop().0, Some(0));
 
@@ -47,25 +49,28 @@ fn bad_messages_are_counted_by_kind_shown_safely_and_passed_over() {
     for line in &skipped {
         let payload = line["payload"].as_str().unwrap_or_default();
         assert!(payload.is_ascii() && !payload.contains(['\u{1b}', '\n']), "{payload}");
-        assert!(payload.len() <= 200 * 4 + 4, "cut: {}", payload.len());
+        assert!(payload.len() <= 200 * 4 + 4, "the payload is cut to 200 bytes, escaped: {}", payload.len());
     }
     assert!(!replica.text().contains('\u{1b}'));
-    assert!(replica.text().lines().all(|line| serde_json::from_str::<Value>(line).is_ok()), "one object a line");
+    assert!(
+        replica.text().lines().all(|line| serde_json::from_str::<Value>(line).is_ok()),
+        "each line is one JSON object"
+    );
 }
 
 #[test]
-fn a_summary_counts_bad_messages_and_holds_their_offsets() {
+fn a_summary_counts_bad_messages_and_includes_their_offsets() {
     let broker = Broker::start(1);
     write_bad_values(&broker);
     let mut replica = consumer(&broker.variables(), "g", &[("LOG_MESSAGES", "summary")]);
     let all = bad_values().len() as u64 + 1;
-    replica.wait_until("all", |it| it.received_count() == all);
+    replica.wait_until("all messages", |replica| replica.received_count() == all);
     assert_eq!(replica.stop().0, Some(0));
     let summaries = replica.with_message("messages received");
     let bad: u64 = summaries
         .iter()
-        .filter_map(|it| it["bad"].as_object())
-        .flat_map(|it| it.values())
+        .filter_map(|line| line["bad"].as_object())
+        .flat_map(|counts| counts.values())
         .filter_map(Value::as_u64)
         .sum();
     assert_eq!(bad, all - 1);
@@ -73,7 +78,7 @@ fn a_summary_counts_bad_messages_and_holds_their_offsets() {
 }
 
 #[test]
-fn what_could_not_be_written_to_the_log_is_left_to_the_next_replica() {
+fn messages_that_could_not_be_logged_are_left_to_the_next_replica() {
     let broker = Broker::start(1);
     let mut producer =
         producer(&broker.variables(), &[("PRODUCER_RATE_PER_SEC", "500"), ("PRODUCER_MAX_MESSAGES", "50")]);
@@ -81,7 +86,7 @@ fn what_could_not_be_written_to_the_log_is_left_to_the_next_replica() {
     let mut variables = broker.variables();
     variables.push(("KAFKA_GROUP_ID".into(), "g".into()));
     for mode in ["each", "summary"] {
-        // The first lines fit, the rest does not: a pipe whose reader goes away.
+        // The log is a pipe that the reader closes after the first lines, so that later lines can't be written.
         let mut with_mode = variables.clone();
         with_mode.push(("LOG_MESSAGES".into(), mode.into()));
         let (reader, writer) = std::io::pipe().unwrap();
@@ -91,67 +96,68 @@ fn what_could_not_be_written_to_the_log_is_left_to_the_next_replica() {
         assert!(replica.text().contains("could not write the log"), "{}", replica.text());
     }
     let mut next = consumer(&broker.variables(), "g", &[]);
-    next.wait_until("all that was sent", |it| it.received_count() >= 50);
+    next.wait_until("all messages", |replica| replica.received_count() >= 50);
     assert_eq!(next.stop().0, Some(0));
     assert_eq!(next.received(), (0..50).collect::<Vec<_>>());
 }
 
-/// Reads lines up to `topic found`, the last one before messages, and closes the pipe.
+/// Reads lines up to `topic found`, the last line before messages arrive, and closes the pipe.
 fn read_until_assigned(reader: std::io::PipeReader) {
     use std::io::BufRead as _;
     let lines = std::io::BufReader::new(reader).lines();
     let found = lines.map_while(Result::ok).any(|line| line.contains("topic found"));
-    assert!(found, "it ended before");
+    assert!(found, "the log ended before `topic found`");
 }
 
+/// Starts a producer and a replica, and waits until messages arrive.
 fn receiving_from(broker: &BrokerProcess) -> (Process, Process) {
     let replica = consumer(&broker.variables(), "g", &[]);
     let producer = producer(&broker.variables(), &[("PRODUCER_RATE_PER_SEC", "50")]);
-    replica.wait_until("messages", |it| it.received_count() > 50);
+    replica.wait_until("messages", |replica| replica.received_count() > 50);
     (producer, replica)
 }
 
 #[test]
-fn stops_at_once_when_the_broker_is_healthy() {
+fn stops_at_once_while_the_broker_answers() {
     let broker = BrokerProcess::start();
     let (_producer, mut replica) = receiving_from(&broker);
     let (code, took) = replica.stop();
     assert_eq!(code, Some(0), "{}", replica.text());
-    assert!(took < HEALTHY_STOP, "{took:?}");
+    assert!(took < STOP_LIMIT, "{took:?}");
 }
 
 #[test]
-fn stops_in_time_when_the_broker_is_dead_and_says_what_is_not_committed() {
+fn stops_in_time_without_a_broker_and_logs_which_offsets_are_not_committed() {
     let mut broker = BrokerProcess::start();
     let (_producer, mut replica) = receiving_from(&broker);
     broker.process.kill();
-    tells_what_is_not_committed(&mut replica);
+    stops_in_time_and_logs_uncommitted_offsets(&mut replica);
 }
 
 #[test]
-fn stops_in_time_when_the_broker_is_frozen_and_says_what_is_not_committed() {
+fn stops_in_time_while_the_broker_is_frozen_and_logs_which_offsets_are_not_committed() {
     let broker = BrokerProcess::start();
     let (_producer, mut replica) = receiving_from(&broker);
     broker.process.signal(Signal::STOP);
-    tells_what_is_not_committed(&mut replica);
+    stops_in_time_and_logs_uncommitted_offsets(&mut replica);
 }
 
-fn tells_what_is_not_committed(replica: &mut Process) {
+fn stops_in_time_and_logs_uncommitted_offsets(replica: &mut Process) {
     let (code, took) = replica.stop();
     assert_eq!(code, Some(1), "{}", replica.text());
-    assert!(took < DEAD_STOP, "{took:?}");
+    assert!(took < STOP_LIMIT_WITHOUT_BROKER, "{took:?}");
     let stopped = &replica.with_message("service stopped")[0];
     let not_committed = stopped["not_committed"].as_array().expect("a list");
     assert!(!not_committed.is_empty(), "{stopped}");
     for next in not_committed {
-        let at = |line: &Value| (line["partition"].as_i64(), line["offset"].as_i64().map(|offset| offset + 1));
-        let wanted = (next["partition"].as_i64(), next["offset"].as_i64());
-        assert!(replica.with_message("message received").iter().any(|line| at(line) == wanted), "{next}");
+        let next_offset = |line: &Value| (line["partition"].as_i64(), line["offset"].as_i64().map(|offset| offset + 1));
+        let logged = (next["partition"].as_i64(), next["offset"].as_i64());
+        assert!(replica.with_message("message received").iter().any(|line| next_offset(line) == logged), "{next}");
     }
 }
 
 #[test]
-fn a_second_signal_ends_at_once() {
+fn a_second_signal_ends_the_process_at_once() {
     let broker = BrokerProcess::start();
     let (_producer, mut replica) = receiving_from(&broker);
     broker.process.signal(Signal::STOP);

@@ -1,4 +1,4 @@
-//! What `/livez`, `/readyz` and `healthcheck` say of real services, and that they say no when they should.
+//! What `/livez`, `/readyz` and `healthcheck` answer for real services, in good health and in bad.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -18,14 +18,15 @@ fn is_ready(service: &Process) -> bool {
     service.ask("/readyz").0 == 200
 }
 
+/// Status and body of a positive answer.
 fn ok() -> (u16, String) {
     (200, "ok".to_owned())
 }
 
 #[test]
-fn both_services_become_ready_and_their_healthcheck_says_so() {
+fn both_services_become_ready_and_their_healthcheck_succeeds() {
     let broker = Broker::start(1);
-    // Nothing to wait for and little to do is no reason to be unready; nor is having no partition.
+    // A producer that sends almost nothing is ready, and so is the replica that gets no partition.
     let services = [
         ("producer-svc", producer(&broker.variables(), &[LISTEN, ("PRODUCER_RATE_PER_SEC", "0.01")])),
         ("consumer-svc", consumer(&broker.variables(), "g", &[LISTEN])),
@@ -39,17 +40,17 @@ fn both_services_become_ready_and_their_healthcheck_says_so() {
         assert_eq!(check.wait().code(), Some(0), "{}", check.text());
     }
     let owned = |service: &Process| service.owned().map_or(0, |owned| owned.len());
-    services[1].1.wait_until("one owner", |one| owned(one) + owned(&services[2].1) == 1);
+    services[1].1.wait_until("one owner", |replica| owned(replica) + owned(&services[2].1) == 1);
 }
 
 #[test]
-fn a_broker_that_goes_away_makes_them_unready_and_not_dead() {
+fn while_the_broker_does_not_answer_services_are_alive_but_not_ready() {
     let broker = BrokerProcess::start();
     let mut services = [producer(&broker.variables(), &[LISTEN]), consumer(&broker.variables(), "g", &[LISTEN])];
     services.iter().for_each(|service| service.wait_until("ready", is_ready));
     broker.process.signal(Signal::STOP);
     for service in &services {
-        service.wait_until("not ready", |it| !is_ready(it));
+        service.wait_until("not ready", |service| !is_ready(service));
         assert_eq!(service.ask("/livez"), ok());
     }
     services[0].wait_for("messages are not acknowledged");
@@ -59,10 +60,10 @@ fn a_broker_that_goes_away_makes_them_unready_and_not_dead() {
 }
 
 #[test]
-fn a_missing_topic_is_the_reason_that_is_given() {
+fn readyz_names_a_missing_topic_as_the_reason() {
     let broker = Broker::start(0);
     let service = consumer(&broker.variables(), "g", &[LISTEN]);
-    service.wait_until("the reason", |it| it.ask("/readyz") == (503, "topic missing".to_owned()));
+    service.wait_until("the reason", |service| service.ask("/readyz") == (503, "topic missing".to_owned()));
     let mut check = healthcheck("consumer-svc", &service.http_address());
     assert_eq!((check.wait().code(), check.text().trim_end()), (Some(1), "not ready: topic missing"));
     broker.create_topic(1);
@@ -70,7 +71,7 @@ fn a_missing_topic_is_the_reason_that_is_given() {
 }
 
 #[test]
-fn a_frozen_service_and_one_that_is_not_there_fail_the_healthcheck() {
+fn the_healthcheck_fails_for_a_frozen_service_and_for_one_that_has_ended() {
     let broker = Broker::start(1);
     let service = consumer(&broker.variables(), "g", &[LISTEN]);
     service.wait_until("ready", is_ready);
@@ -87,23 +88,25 @@ fn a_frozen_service_and_one_that_is_not_there_fail_the_healthcheck() {
 }
 
 #[test]
-fn a_loop_that_nobody_reads_the_log_of_stands_still_and_is_called_dead() {
+fn a_loop_blocked_by_a_log_that_nobody_reads_is_neither_ready_nor_alive() {
     let broker = Broker::start(1);
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let mut variables = broker.variables();
     for (name, value) in [
         ("KAFKA_GROUP_ID", "g"),
         ("KAFKA_SESSION_TIMEOUT_MS", "6000"),
         ("KAFKA_MAX_POLL_INTERVAL_MS", "6000"),
         ("LOG_MESSAGES", "each"),
-        ("HTTP_ADDR", port.as_str()),
+        ("HTTP_ADDR", address.as_str()),
     ] {
         variables.push((name.into(), value.into()));
     }
-    // The reader's end is kept open and never read.
+    // The reading end of the pipe stays open, but nothing is read from it, so writing blocks once the pipe is full.
     let (reader, writer) = std::io::pipe().unwrap();
     let service = Process::start_with(binary("consumer-svc"), &[], &variables, Stdio::from(writer));
-    let ask = |path: &str| minreq::get(format!("http://{port}{path}")).with_timeout(10).send().map(|it| it.status_code);
+    let ask = |path: &str| {
+        minreq::get(format!("http://{address}{path}")).with_timeout(10).send().map(|response| response.status_code)
+    };
     service.wait_until("ready", |_| ask("/readyz").is_ok_and(|status| status == 200));
     let line = br#"{"num": 1, "ts": "2026-11-22 10:00:00"}"#.as_slice();
     broker.write(&vec![Some(line); 2000]);
@@ -113,7 +116,7 @@ fn a_loop_that_nobody_reads_the_log_of_stands_still_and_is_called_dead() {
 }
 
 #[test]
-fn an_address_in_use_and_a_missing_one_are_told() {
+fn an_address_in_use_and_a_missing_address_are_reported() {
     let broker = Broker::start(1);
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
@@ -126,13 +129,13 @@ fn an_address_in_use_and_a_missing_one_are_told() {
 }
 
 #[test]
-fn askers_that_say_nothing_keep_nobody_else_from_being_answered_for_long() {
+fn clients_that_send_no_request_do_not_block_other_clients_for_long() {
     let broker = Broker::start(1);
     let service = consumer(&broker.variables(), "g", &[LISTEN]);
     let address = service.http_address();
-    let silent: Vec<_> = (0..64).map(|_| std::net::TcpStream::connect(&address).unwrap()).collect();
-    // Each of them is shown out after its time.
+    let idle: Vec<_> = (0..64).map(|_| std::net::TcpStream::connect(&address).unwrap()).collect();
+    // The service closes each idle connection after its time limit, and then answers.
     service.wait_until("ready", is_ready);
-    drop(silent);
+    drop(idle);
     assert!(service.stays(Duration::from_millis(300), is_ready));
 }

@@ -1,4 +1,4 @@
-//! Replicas that leave and replicas that are killed, under load.
+//! Replicas that stop and replicas that are killed, under load.
 
 use audit::Verdict;
 use journal::{Entry, Range};
@@ -7,25 +7,27 @@ use rdkafka::{Offset, TopicPartitionList};
 use testbed::{Broker, Process, consumer, producer, report};
 
 const RATE: u64 = 200;
-/// Processed since the last commit, which is due each second; a commit takes its time on a busy machine.
+/// The most messages that a killed replica can have processed since its last commit. It commits every second; the other second is
+/// for the commit itself on a busy machine.
 const REPEATS_AFTER_A_KILL: u64 = 2 * RATE;
 
+/// Starts three replicas and then a producer of `messages` messages, and waits until messages arrive.
 fn start_three(broker: &Broker, messages: u64) -> (Process, Vec<Process>) {
     let short_session = [("KAFKA_SESSION_TIMEOUT_MS", "6000")];
     let replicas: Vec<Process> = (0..3).map(|_| consumer(&broker.variables(), "g", &short_session)).collect();
-    // The mock cluster refuses commits while a group rebalances.
+    // Send nothing before the group is stable: the mock cluster refuses commits during a rebalance.
     for replica in &replicas {
-        replica.wait_until("a share", |it| it.owned().is_some_and(|owned| matches!(owned.len(), 3 | 4)));
+        replica.wait_until("a share", |replica| replica.owned().is_some_and(|owned| matches!(owned.len(), 3 | 4)));
     }
     let (rate, messages) = (RATE.to_string(), messages.to_string());
     let load = [("PRODUCER_RATE_PER_SEC", rate.as_str()), ("PRODUCER_MAX_MESSAGES", messages.as_str())];
     let producer = producer(&broker.variables(), &load);
-    replicas.iter().for_each(|it| it.wait_until("messages", |it| it.received_count() > RATE / 4));
+    replicas.iter().for_each(|replica| replica.wait_until("messages", |replica| replica.received_count() > RATE / 4));
     (producer, replicas)
 }
 
 #[test]
-fn a_replica_that_leaves_in_good_order_repeats_and_loses_nothing() {
+fn a_replica_that_stops_in_good_order_loses_and_repeats_nothing() {
     let broker = Broker::start(10);
     let (mut producer, mut replicas) = start_three(&broker, 2000);
     assert_eq!(replicas[0].stop().0, Some(0));
@@ -37,7 +39,7 @@ fn a_replica_that_leaves_in_good_order_repeats_and_loses_nothing() {
 }
 
 #[test]
-fn a_killed_replica_loses_nothing_and_repeats_no_more_than_was_not_committed() {
+fn after_a_replica_is_killed_nothing_is_lost_and_only_uncommitted_messages_are_repeated() {
     let broker = Broker::start(10);
     let (mut producer, mut replicas) = start_three(&broker, 4000);
     replicas[0].kill();
@@ -48,9 +50,10 @@ fn a_killed_replica_loses_nothing_and_repeats_no_more_than_was_not_committed() {
     assert_eq!(report.verdict(REPEATS_AFTER_A_KILL), Verdict::Proven, "{report}");
 }
 
-/// Negative control: a replica that commits before it accounts, and dies in between, loses messages, and is found out.
+/// Negative control: a replica that commits messages before it logs them, and dies in between, loses messages. The audit finds them
+/// missing.
 #[test]
-fn a_replica_that_commits_first_is_found_to_lose() {
+fn a_replica_that_commits_before_it_logs_is_found_to_lose_messages() {
     let broker = Broker::start(1);
     let mut producer =
         producer(&broker.variables(), &[("PRODUCER_RATE_PER_SEC", "500"), ("PRODUCER_MAX_MESSAGES", "100")]);
@@ -62,11 +65,11 @@ fn a_replica_that_commits_first_is_found_to_lose() {
     list.add_partition_offset(&broker.topic, 0, Offset::Offset(50)).unwrap();
     careless.commit(&list, CommitMode::Sync).unwrap();
     drop(careless);
-    // It accounted for 40 of the 50 messages by then.
-    let accounted = [0, 39];
+    // It logged 40 of the 50 committed messages before it died.
+    let logged = [0, 39];
 
     let mut careful = consumer(&broker.variables(), "g", &[]);
-    careful.wait_until("the rest", |it| it.received_count() >= 50);
+    careful.wait_until("the rest", |replica| replica.received_count() >= 50);
     careful.stop();
     let run = producer.lines().iter().find_map(|line| match &line.entry {
         Entry::Starting(starting) => starting.run,
@@ -86,7 +89,7 @@ fn a_replica_that_commits_first_is_found_to_lose() {
                 bad: [].into(),
                 topic: broker.topic.clone(),
                 group_id: "g".into(),
-                ranges: vec![Range { partition: 0, offset: accounted, run, pseq: Some([1, 40]) }],
+                ranges: vec![Range { partition: 0, offset: logged, run, pseq: Some([1, 40]) }],
             });
             for line in &mut lines {
                 line.instance = "careless".into();

@@ -1,4 +1,4 @@
-//! What the services write is what `docs/log.md` says.
+//! Compares the lines that the services write with their description in `docs/log.md`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,9 +6,10 @@ use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use serde_json::Value;
 use testbed::{Broker, Process, consumer, producer};
 
+/// Fields of every line.
 const COMMON: [&str; 6] = ["timestamp", "level", "message", "client_id", "instance", "seq"];
 
-/// Levels and fields of each message.
+/// The documented levels and fields of each message.
 fn documented() -> BTreeMap<String, (BTreeSet<String>, BTreeSet<String>)> {
     let rows = include_str!("../../../docs/log.md").lines().filter(|line| line.starts_with("| `"));
     rows.map(|row| {
@@ -25,7 +26,7 @@ fn lines(processes: &[&Process]) -> Vec<Value> {
 }
 
 #[test]
-fn every_line_is_documented_with_its_level_and_its_fields() {
+fn every_line_is_documented_with_its_level_and_fields() {
     let broker = Broker::start(0);
     let noisy = [
         ("HTTP_ADDR", "127.0.0.1:0"),
@@ -51,8 +52,8 @@ fn every_line_is_documented_with_its_level_and_its_fields() {
     replicas[0].wait_for("commit failed");
     let refused = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED; 5];
     broker.cluster.request_errors(RDKafkaApiKey::Produce, &refused);
-    each.wait_until("a failure", |it| {
-        !it.with_message("messages not delivered").is_empty()
+    each.wait_until("a failure", |producer| {
+        !producer.with_message("messages not delivered").is_empty()
             || !summary.with_message("messages not delivered").is_empty()
     });
     each.stop();
@@ -62,19 +63,19 @@ fn every_line_is_documented_with_its_level_and_its_fields() {
     }
 
     let documented = documented();
-    let mut seen = BTreeSet::new();
+    let mut compared = BTreeSet::new();
     for line in lines(&[&each, &summary, &replicas[0], &replicas[1]]) {
         let (message, level) = (line["message"].as_str().expect("a message"), line["level"].as_str().expect("a level"));
         let (levels, fields) = documented.get(message).unwrap_or_else(|| panic!("not documented: {line}"));
-        assert!(levels.contains(level), "another level than documented: {line}");
+        assert!(levels.contains(level), "the documentation has another level: {line}");
         for field in line.as_object().expect("an object").keys() {
             assert!(
                 COMMON.contains(&field.as_str()) || field == "account" || fields.contains(field),
                 "{field} is not documented: {line}"
             );
         }
-        assert!(COMMON.iter().all(|field| !line[*field].is_null()), "something is missing: {line}");
-        seen.insert(message.to_owned());
+        assert!(COMMON.iter().all(|field| !line[*field].is_null()), "a common field is missing: {line}");
+        compared.insert(message.to_owned());
     }
     for message in [
         "service starting",
@@ -92,6 +93,6 @@ fn every_line_is_documented_with_its_level_and_its_fields() {
         "commit failed",
         "unknown variable ignored",
     ] {
-        assert!(seen.contains(message), "{message} was not written, so it was not compared");
+        assert!(compared.contains(message), "no service wrote `{message}`, so it was not compared");
     }
 }

@@ -1,4 +1,4 @@
-//! How the services end, and what they say, when the settings or the broker are not as they should be.
+//! Exit codes and messages of the services when a setting is wrong or the broker does not do what they need.
 
 use std::net::TcpListener;
 use std::time::Duration;
@@ -6,12 +6,13 @@ use std::time::Duration;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use testbed::{Broker, Process, binary, consumer, producer};
 
+/// A secret that must not appear in any output.
 const CANARY: &str = "hunter2-6fbe0c1d";
 
-/// A port on which nobody answers, and whether somebody asked.
-struct Silent(TcpListener);
+/// A port that accepts connections and never answers. It records whether a client connected.
+struct SilentPort(TcpListener);
 
-impl Silent {
+impl SilentPort {
     fn new() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
         listener.set_nonblocking(true).expect("a listener");
@@ -29,8 +30,8 @@ impl Silent {
 }
 
 #[test]
-fn wrong_settings_end_with_64_all_told_and_nothing_contacted() {
-    let silent = Silent::new();
+fn wrong_settings_exit_with_64_list_every_problem_and_contact_no_broker() {
+    let silent = SilentPort::new();
     let wrong = [
         ("KAFKA_LINGER_MS", "soon"),
         ("KAFKA_SESSION_TIMEOUT_MS", "soon"),
@@ -56,21 +57,21 @@ fn wrong_settings_end_with_64_all_told_and_nothing_contacted() {
 }
 
 #[test]
-fn settings_that_only_librdkafka_finds_wrong_end_with_64_too() {
-    let silent = Silent::new();
+fn settings_that_only_librdkafka_rejects_exit_with_64() {
+    let silent = SilentPort::new();
     let wrong = [("KAFKA_PROP_FETCH_MAX_BYTES", "1000"), ("KAFKA_PROP_MESSAGE_MAX_BYTES", "100000")];
     let mut service = consumer(&silent.variables(), "g", &wrong);
     assert_eq!(service.wait().code(), Some(64), "{}", service.text());
     assert!(service.text().contains("KAFKA_PROP_FETCH_MAX_BYTES"), "{}", service.text());
     assert!(!silent.was_contacted());
-    // Negative control: with good settings somebody asks.
+    // Negative control: with valid settings the service does connect.
     let good = consumer(&silent.variables(), "g", &[]);
     good.wait_for("broker unreachable");
     assert!(silent.was_contacted());
 }
 
 #[test]
-fn a_wrong_argument_ends_with_64_and_help_lists_the_settings() {
+fn a_wrong_argument_exits_with_64_and_help_lists_the_settings() {
     for name in ["producer-svc", "consumer-svc"] {
         let mut wrong = Process::start(binary(name), &["--brokers", "x"], &[]);
         assert_eq!(wrong.wait().code(), Some(64));
@@ -81,8 +82,8 @@ fn a_wrong_argument_ends_with_64_and_help_lists_the_settings() {
 }
 
 #[test]
-fn an_unreachable_broker_is_waited_for_and_told_with_the_next_step() {
-    let silent = Silent::new();
+fn services_wait_for_an_unreachable_broker_and_log_the_next_step() {
+    let silent = SilentPort::new();
     let (port, variables) = (silent.0.local_addr().unwrap().port(), silent.variables());
     drop(silent);
     let start: [&dyn Fn() -> Process; 2] = [&|| producer(&variables, &[]), &|| consumer(&variables, "g", &[])];
@@ -93,16 +94,16 @@ fn an_unreachable_broker_is_waited_for_and_told_with_the_next_step() {
         assert!(line["bootstrap_servers"].as_str().unwrap().contains(&port.to_string()));
         assert!(line["next_step"].is_string() && line["error"].is_string());
         assert!(
-            service.stays(Duration::from_secs(5), |it| it.with_message("broker unreachable").len() == 1),
-            "once in 10 s: {}",
+            service.stays(Duration::from_secs(5), |service| service.with_message("broker unreachable").len() == 1),
+            "logged at most once in 10 s: {}",
             service.text()
         );
-        assert_eq!(service.stop().0, Some(0), "it was stopped before it had anything to do");
+        assert_eq!(service.stop().0, Some(0), "it had not accepted anything, so nothing is left undone");
     }
 }
 
 #[test]
-fn a_missing_topic_is_told_and_waited_for() {
+fn services_wait_for_a_missing_topic_and_log_its_name() {
     let broker = Broker::start(0);
     let mut config = broker.variables();
     config.push(("PRODUCER_MAX_MESSAGES".into(), "3".into()));
@@ -116,12 +117,12 @@ fn a_missing_topic_is_told_and_waited_for() {
     }
     broker.cluster.topic_error(&broker.topic, RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR).unwrap();
     assert_eq!(producer.wait().code(), Some(0), "{}", producer.text());
-    replica.wait_until("the messages", |it| it.received_count() == 3);
+    replica.wait_until("the messages", |replica| replica.received_count() == 3);
     assert_eq!(replica.stop().0, Some(0));
 }
 
 #[test]
-fn a_refused_account_ends_with_77_within_ten_seconds() {
+fn a_refused_account_exits_with_77_within_ten_seconds() {
     let broker = Broker::start(1);
     let refused = RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
     broker.cluster.topic_error(&broker.topic, refused).unwrap();
@@ -134,7 +135,7 @@ fn a_refused_account_ends_with_77_within_ten_seconds() {
 }
 
 #[test]
-fn a_refused_group_ends_with_77() {
+fn a_refused_group_exits_with_77() {
     let broker = Broker::start(1);
     let refused = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED; 100];
     broker.cluster.request_errors(RDKafkaApiKey::FindCoordinator, &refused);
@@ -142,9 +143,9 @@ fn a_refused_group_ends_with_77() {
     assert_eq!(replica.wait().code(), Some(77), "{}", replica.text());
 }
 
-/// What a producer hears whose account may write to no topic of the cluster.
+/// The broker refuses `InitProducerId` with this error if the account may write to no topic of the cluster.
 #[test]
-fn an_account_without_any_right_to_write_ends_with_77() {
+fn an_account_that_may_write_to_no_topic_exits_with_77() {
     let broker = Broker::start(1);
     let refused = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED; 100];
     broker.cluster.request_errors(RDKafkaApiKey::InitProducerId, &refused);
@@ -154,21 +155,21 @@ fn an_account_without_any_right_to_write_ends_with_77() {
 }
 
 #[test]
-fn an_account_that_worked_and_is_refused_later_is_waited_for() {
+fn a_producer_whose_account_is_refused_later_keeps_running_and_exits_with_1() {
     let broker = Broker::start(1);
     let mut producer = producer(&broker.variables(), &[("PRODUCER_RATE_PER_SEC", "50")]);
-    producer.wait_until("deliveries", |it| it.delivered_count() > 10);
+    producer.wait_until("deliveries", |producer| producer.delivered_count() > 10);
     let refused = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED; 60];
     broker.cluster.request_errors(RDKafkaApiKey::Produce, &refused);
     producer.wait_for("messages not delivered");
     assert_eq!(producer.with_message("messages not delivered")[0]["outcome"], "rejected");
     let before = producer.delivered_count();
-    producer.wait_until("deliveries again", |it| it.delivered_count() > before + 50);
-    assert_eq!(producer.stop().0, Some(1), "some numbers are not delivered, and it says so");
+    producer.wait_until("deliveries again", |producer| producer.delivered_count() > before + 50);
+    assert_eq!(producer.stop().0, Some(1), "some messages were not delivered");
 }
 
 #[test]
-fn a_broker_without_sasl_is_waited_for_with_the_cause_and_no_secret_is_shown() {
+fn services_wait_for_a_broker_without_sasl_log_the_cause_and_show_no_secret() {
     let broker = Broker::start(1);
     let account = [
         ("KAFKA_SASL_USERNAME", "me"),
@@ -181,7 +182,10 @@ fn a_broker_without_sasl_is_waited_for_with_the_cause_and_no_secret_is_shown() {
         service.wait_for("broker unreachable");
         assert!(service.with_message("broker unreachable")[0]["error"].as_str().unwrap().contains("SASL"));
         assert_eq!(service.stop().0, Some(0));
-        assert!(!service.text().contains(CANARY), "a secret is in the log");
-        assert!(service.text().contains("librdkafka"), "the client's own lines were there to look at");
+        assert!(!service.text().contains(CANARY), "the log contains a secret");
+        assert!(
+            service.text().contains("librdkafka"),
+            "librdkafka's debug lines are in the log, so they were searched, too"
+        );
     }
 }

@@ -1,8 +1,8 @@
-//! The producer: what it sends, and that it tells the outcome of everything it accepted.
+//! The producer: the messages that it sends, and that it reports the outcome of every message that it accepted.
 
 use std::time::Duration;
 
-use journal::Entry;
+use journal::{Entry, Line};
 use message::KeyReader;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::{Message as _, OwnedMessage};
@@ -11,7 +11,7 @@ use rdkafka::{Timestamp, TopicPartitionList};
 use serde_json::Value;
 use testbed::{Broker, BrokerProcess, Process, producer};
 
-/// Everything in the topic.
+/// All messages of the topic.
 fn read_all(broker: &Broker, partitions: i32) -> Vec<OwnedMessage> {
     let mut config = broker.client_config();
     let reader: BaseConsumer =
@@ -25,27 +25,28 @@ fn read_all(broker: &Broker, partitions: i32) -> Vec<OwnedMessage> {
     }
     reader.assign(&list).expect("the broker answers");
     let mut messages = Vec::new();
-    let mut misses = 0;
+    let mut empty_polls = 0;
     while (messages.len() as i64) < expected {
         match reader.poll(Duration::from_millis(100)) {
             Some(message) => messages.push(message.expect("the broker answers").detach()),
-            None => misses += 1,
+            None => empty_polls += 1,
         }
-        assert!(misses < 300, "{} of {expected} messages came", messages.len());
+        assert!(empty_polls < 300, "only {} of {expected} messages arrived", messages.len());
     }
     messages
 }
 
+/// The line `run closed`.
 fn closed(producer: &Process) -> journal::RunClosed {
     let lines = producer.lines();
     lines
         .into_iter()
-        .find_map(|line| if let Entry::RunClosed(it) = line.entry { Some(it) } else { None })
+        .find_map(|line| if let Entry::RunClosed(closed) = line.entry { Some(closed) } else { None })
         .unwrap_or_else(|| panic!("no line `run closed`: {}", producer.text()))
 }
 
 #[test]
-fn messages_are_the_tutorials_with_a_key_that_counts() {
+fn messages_have_the_values_of_the_python_tutorial_and_a_key_with_a_sequence_number() {
     let broker = Broker::start(3);
     let before = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as i64;
     let mut producer =
@@ -57,12 +58,16 @@ fn messages_are_the_tutorials_with_a_key_that_counts() {
     for (num, message) in messages.iter().enumerate() {
         let text = std::str::from_utf8(message.payload().unwrap()).unwrap();
         let value: Value = serde_json::from_str(text).unwrap();
-        assert_eq!(text, format!(r#"{{"num": {num}, "ts": {}}}"#, value["ts"]), "the bytes of Python's json.dumps");
+        assert_eq!(
+            text,
+            format!(r#"{{"num": {num}, "ts": {}}}"#, value["ts"]),
+            "the same bytes as Python's json.dumps"
+        );
         let ts = value["ts"].as_str().unwrap();
         assert!(ts.len() == 19 && ts.as_bytes()[10] == b' ', "{ts}");
-        assert_eq!(message.partition(), num as i32 % 3, "one each in turn");
+        assert_eq!(message.partition(), num as i32 % 3, "partitions take turns");
         let key = KeyReader::default().read(message.key().unwrap()).unwrap();
-        assert_eq!(key.pseq, message.offset() as u64 + 1, "counted by partition, from 1");
+        assert_eq!(key.pseq, message.offset() as u64 + 1, "pseq counts the messages of a partition from 1");
         assert_eq!(key.run, closed(&producer).run);
         assert!(matches!(message.timestamp(), Timestamp::CreateTime(created) if created >= before));
     }
@@ -72,32 +77,32 @@ fn messages_are_the_tutorials_with_a_key_that_counts() {
 }
 
 #[test]
-fn stopped_at_full_speed_it_delivers_everything_it_accepted() {
+fn a_producer_stopped_at_full_speed_delivers_everything_it_accepted() {
     let broker = Broker::start(10);
     let mut producer = producer(&broker.variables(), &[("PRODUCER_RATE_PER_SEC", "max")]);
-    producer.wait_until("a summary", |it| it.delivered_count() > 10_000);
+    producer.wait_until("a summary", |producer| producer.delivered_count() > 10_000);
     let (code, took) = producer.stop();
     assert_eq!(code, Some(0), "{}", producer.text());
     assert!(took < Duration::from_secs(10), "{took:?}");
     let closed = closed(&producer);
     assert_eq!((closed.rejected, closed.unknown), (0, 0));
     assert_eq!(closed.acknowledged, closed.accepted);
-    assert_eq!(producer.delivered_count(), closed.accepted, "the summaries hold every message");
-    let last: u64 = closed.partitions.iter().map(|it| it.last_pseq).sum();
+    assert_eq!(producer.delivered_count(), closed.accepted, "the summaries include every message");
+    let last: u64 = closed.partitions.iter().map(|partition| partition.last_pseq).sum();
     assert_eq!(last, closed.accepted);
     let written: i64 = {
         let reader: BaseConsumer = broker.client_config().create().unwrap();
         let high = |partition| reader.fetch_watermarks(&broker.topic, partition, Duration::from_secs(10)).unwrap().1;
         (0..10).map(high).sum()
     };
-    assert_eq!(written as u64, closed.accepted, "what the broker has is what was accepted");
+    assert_eq!(written as u64, closed.accepted, "the broker has exactly the accepted messages");
     let longest = producer.text().lines().map(str::len).max().unwrap();
-    assert!(longest < 16 * 1024, "container runtimes cut lines of {longest} bytes");
+    assert!(longest < 16 * 1024, "container runtimes split lines of {longest} bytes");
 }
 
-/// Negative control of the test above: a producer that is just dropped loses what it accepted.
+/// Negative control of the test above: a producer that is dropped without a flush loses messages that it accepted.
 #[test]
-fn a_producer_that_is_dropped_loses_its_queue() {
+fn a_producer_dropped_without_a_flush_loses_its_queue() {
     let broker = Broker::start(1);
     let mut config = broker.client_config();
     let producer: BaseProducer = config.set("linger.ms", "1000").create().unwrap();
@@ -111,10 +116,10 @@ fn a_producer_that_is_dropped_loses_its_queue() {
 }
 
 #[test]
-fn without_a_broker_it_ends_in_time_and_names_what_has_no_outcome() {
+fn without_a_broker_the_producer_stops_in_time_and_names_every_message_without_an_acknowledgement() {
     let mut broker = BrokerProcess::start();
     let mut producer = producer(&broker.variables(), &[("PRODUCER_RATE_PER_SEC", "100")]);
-    producer.wait_until("deliveries", |it| it.delivered_count() > 20);
+    producer.wait_until("deliveries", |producer| producer.delivered_count() > 20);
     broker.process.kill();
     producer.wait_for("broker unreachable");
     let (code, took) = producer.stop();
@@ -123,23 +128,23 @@ fn without_a_broker_it_ends_in_time_and_names_what_has_no_outcome() {
     let closed = closed(&producer);
     assert_eq!(closed.accepted, closed.acknowledged + closed.rejected + closed.unknown);
     assert!(closed.accepted > closed.acknowledged);
-    let named: u64 =
-        producer.lines().iter().map(|line| if let Entry::NotDelivered(it) = &line.entry { it.count } else { 0 }).sum();
-    assert_eq!(named, closed.rejected + closed.unknown, "each is named");
+    let count_of = |line: &Line| if let Entry::NotDelivered(entry) = &line.entry { entry.count } else { 0 };
+    let named: u64 = producer.lines().iter().map(count_of).sum();
+    assert_eq!(named, closed.rejected + closed.unknown, "each undelivered message is named");
 }
 
 #[test]
-fn without_a_broker_its_memory_stays_bounded_and_it_goes_on_when_the_broker_is_back() {
+fn without_a_broker_the_producers_memory_is_bounded_and_it_continues_when_the_broker_is_back() {
     const BOUND_BYTES: u64 = 96 * 1024 * 1024;
     let broker = Broker::start(10);
     let mut producer = producer(&broker.variables(), &[("PRODUCER_RATE_PER_SEC", "max")]);
-    producer.wait_until("deliveries", |it| it.delivered_count() > 1000);
+    producer.wait_until("deliveries", |producer| producer.delivered_count() > 1000);
     broker.cluster.broker_down(-1).unwrap();
     producer.wait_for("broker unreachable");
     assert!(producer.resident_bytes() < BOUND_BYTES, "{} bytes", producer.resident_bytes());
     let before = producer.delivered_count();
     broker.cluster.broker_up(-1).unwrap();
-    producer.wait_until("deliveries again", |it| it.delivered_count() > before + 100_000);
+    producer.wait_until("deliveries again", |producer| producer.delivered_count() > before + 100_000);
     producer.wait_for("broker reachable again");
     assert_eq!(producer.stop().0, Some(0), "{}", &producer.text()[..2000]);
 }
