@@ -11,7 +11,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/../evidence/keep.sh"
 use_directory "${1:?usage: $0 DIRECTORY [NAMESPACE]}"
 namespace=${2:-kafka-pair}
 
-kube() { kubectl -n "$namespace" "$@"; }
+# An array and not a function, so that a follower is `kubectl` itself and not a shell that would leave it behind when it is stopped.
+kubectl=(kubectl -n "$namespace")
 
 # Reads one line for each change of a pod: POD UID RESTARTS RUNNING_SINCE, where the last is missing while the container is not running.
 handle_pods() {
@@ -23,9 +24,9 @@ handle_pods() {
     # the last one that ended.
     if ((restarts > 0)); then
       previous=$(log_file "$pod" "$uid" "$restarts")
-      [[ -e $previous ]] || kube logs --previous "$pod" >"$previous" 2>&1 || true
+      [[ -e $previous ]] || "${kubectl[@]}" logs --previous "$pod" >"$previous" 2>&1 || true
     fi
-    follow_into "$(log_file "$pod" "$uid" $((restarts + 1)))" kube logs -f "$pod"
+    follow_into "$(log_file "$pod" "$uid" $((restarts + 1)))" "${kubectl[@]}" logs -f "$pod"
   done
 }
 
@@ -33,7 +34,7 @@ status='.status.containerStatuses[0]'
 row="{.metadata.name} {.metadata.uid} {$status.restartCount} {$status.state.running.startedAt}{\"\\n\"}"
 # The API server ends a watch from time to time, so the script starts another.
 while :; do
-  exec 3< <(exec kubectl -n "$namespace" get pods -l app.kubernetes.io/part-of=kafka-pair --watch -o "jsonpath=$row")
+  exec 3< <(exec "${kubectl[@]}" get pods -l app.kubernetes.io/part-of=kafka-pair --watch -o "jsonpath=$row")
   # shellcheck disable=SC2034 # `finish` reads it.
   watcher=$!
   handle_pods <&3
