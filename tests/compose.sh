@@ -39,7 +39,7 @@ show_state() {
   compose ps -a
   compose logs --tail 5
   external logs --tail 5
-  mkdir -p target/compose && cp -r "$work"/. target/compose/ && echo "all logs are in target/compose"
+  mkdir -p target/compose && cp -r "$work"/. target/compose/ && echo "the files of this check are in target/compose"
 }
 # `grep -q` exits at the first match. In a pipe the writer would then fail with SIGPIPE, and `pipefail` would report that as a failure;
 # the exit code of a process substitution is ignored.
@@ -48,9 +48,9 @@ status() { compose ps -a --format '{{.Name}} {{.Status}}' "$1"; }
 healthy() { [[ $(status "$1" | grep -c '(healthy)') == "$2" && $(status "$1" | wc -l) == "$2" ]]; }
 unhealthy() { grep -q '(unhealthy)' <(status "$1"); }
 logged() { grep -q -- "$2" <(compose logs --no-color "$1"); }
-count() { grep -c -- "$2" <(compose logs --no-color "$1") || true; }
-more_than() { (($(count "$1" "$2") > $3)); }
-owns() { grep '"owned":' <(docker logs "$1") | tail -n 1 | grep -qv '"owned":\[\]'; }
+count_lines() { grep -c -- "$2" <(compose logs --no-color "$1") || true; }
+more_than() { (($(count_lines "$1" "$2") > $3)); }
+owns_partitions() { grep '"owned":' <(docker logs "$1") | tail -n 1 | grep -qv '"owned":\[\]'; }
 each_received() {
   local container
   for container in $(compose ps -q consumer); do
@@ -100,17 +100,17 @@ step "a replica is killed"
 scale 2 --no-deps
 wait_for 60 "2 replicas are healthy" healthy consumer 2
 victim=$(compose ps -q consumer | tail -n 1)
-wait_for 30 "the replica to be killed owns partitions" owns "$victim"
+wait_for 30 "the replica to be killed owns partitions" owns_partitions "$victim"
 # Docker treats `docker kill` as a manual stop, so the restart policy does not apply.
 docker kill -s KILL "$victim" >/dev/null
-before=$(count consumer '"message received"')
+before=$(count_lines consumer '"message received"')
 wait_for 60 "the other replica takes over" more_than consumer '"message received"' $((before + 20 * RATE))
 scale 2 --no-deps
 wait_for 60 "2 replicas are healthy again" healthy consumer 2
 
 step "the broker is restarted"
 compose restart kafka
-before=$(count producer '"message delivered"')
+before=$(count_lines producer '"message delivered"')
 wait_for 120 "the producer delivers again" more_than producer '"message delivered"' $((before + 5 * RATE))
 wait_for 60 "both replicas are healthy" healthy consumer 2
 
@@ -207,7 +207,7 @@ compose down -v -t 5
 step "a broker that can't start"
 printf 'a "quoted" word' >"$work/wrong"
 ! PRODUCER_PASSWORD_FILE=$work/wrong compose up -d --no-build 2>/dev/null || fail "docker compose up succeeded"
-wait_for 60 "the broker logs what is wrong with the password" logged kafka 'producer-password must hold one line of letters'
+wait_for 60 "the broker logs what is wrong with the password" logged kafka 'producer-password must contain one line of letters'
 wait_for 60 "the broker has exited with 1" exited kafka 1
 [[ $(status producer) != *Up* ]] || fail "the producer was started without a broker"
 compose down -v -t 5

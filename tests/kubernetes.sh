@@ -30,7 +30,7 @@ trap clean_up EXIT
 show_state() {
   kube get pods -o wide
   kube get events --sort-by=.lastTimestamp | tail -n 20
-  mkdir -p target/kubernetes && cp -r "$work"/. target/kubernetes/ && echo "all logs are in target/kubernetes"
+  mkdir -p target/kubernetes && cp -r "$work"/. target/kubernetes/ && echo "the files of this check are in target/kubernetes"
 }
 
 # Kustomize accepts only relative paths to other kustomizations, so the ones for this check are inside the repository.

@@ -4,7 +4,7 @@
 #
 #   DIRECTORY/NAME.ID.LIFE.log
 #
-# NAME is the container or pod, ID tells it from a later one with the same name, and LIFE counts its starts from 1.
+# NAME is the container or pod, ID distinguishes it from a later one with the same name, and LIFE counts its starts from 1.
 
 directory=
 # The process that reports starting containers. The scripts set it before they read from that process.

@@ -11,7 +11,7 @@ password() {
   password=$(tr -d '\r' <"$secret")
   # Only characters that need no quoting in a JAAS configuration and in a properties file.
   if [[ ! $password =~ ^[A-Za-z0-9._~+/=-]+$ ]]; then
-    echo "$secret must hold one line of letters, digits and . _ ~ + / = -" >&2
+    echo "$secret must contain one line of letters, digits and . _ ~ + / = -" >&2
     return 1
   fi
   printf %s "$password"
