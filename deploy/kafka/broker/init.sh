@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Creates the topic, the two accounts and their permissions. Running it again changes nothing.
+# Creates the topic, the two accounts and their permissions. It can be executed any number of times; each
+# time it sets the passwords again.
 # shellcheck disable=SC2329 # Functions are called by the names in `steps`.
 set -euo pipefail
 # shellcheck source=passwords.sh
