@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
-# Eleven minutes of the compose set-up under Prometheus: a replica is killed and comes back, the broker is away for three
-# minutes. At the end a picture of it, and which alerts fired when.
+# Runs the Compose set-up with Prometheus for eleven minutes, in which a replica is killed and started again and the broker is stopped for
+# three minutes. At the end draws the metrics and prints which alerts fired when.
 #
 #   bash tests/demonstration.sh [PICTURE.svg]
 #
-# Needs Docker with Compose v2 and Python 3. Uses a project of its own, and removes it at the end.
+# Needs Docker with Compose v2 and Python 3. Uses a Compose project of its own and removes it at the end. PROMETHEUS_TAG selects another
+# version of Prometheus than the default of docker-compose.yml.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 picture=${1:-docs/demonstration.svg}
 
 export COMPOSE_PROGRESS=quiet PROMETHEUS_PORT=${PROMETHEUS_PORT:-34991} PRODUCER_RATE_PER_SEC=20
 compose() { timeout 1200 docker compose -p kafka-pair-demonstration --profile observability "$@"; }
-# What an interrupted run left behind would be taken for this one's.
+# An interrupted demonstration may have left containers and data behind.
 compose down -v -t 5
 python=$(mktemp -d)
 clean_up() { compose down -v -t 5; rm -rf "$python"; } >/dev/null 2>&1
@@ -23,9 +24,9 @@ compose build producer consumer
 compose up -d --no-build --scale consumer=2 kafka kafka-init producer consumer prometheus
 
 events=()
-# at SECONDS TEXT COMMAND...
 start=$SECONDS
 begun=$(date +%s)
+# at SECONDS TEXT COMMAND...: waits until that many seconds after the start, executes the command, and marks it in the picture.
 at() {
   sleep $((start + $1 - SECONDS))
   events+=("$(date +%s)=$2")

@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
-# What deploy/kubernetes promises, run on a real cluster: scaling, rollouts, evictions, a rotated password, a pod that is
-# deleted by force, a frozen broker and a frozen replica, all under load, with the verdict of `audit` on the pods' logs.
+# Checks what docs/kubernetes.md promises on a real cluster: scaling, rollouts, evictions, rotated passwords, a pod that is deleted by
+# force, a frozen broker and a frozen replica, all under load, with the verdict of `audit` on the logs of the pods.
 #
 #   bash tests/kubernetes.sh
 #
-# Needs kubectl with a cluster that may be used for this, and cargo for `audit`. The nodes must have the images; LOAD_IMAGE
-# names a command that puts one there (`kind load docker-image`), after which they are built with Docker. Uses a namespace of
-# its own, and removes it at the end.
+# Needs kubectl with a cluster that may be used for tests, and cargo for `audit`. The nodes must have the images. If LOAD_IMAGE is set, the
+# script builds the images with Docker and puts each of them on the nodes with that command, such as `kind load docker-image`. Uses a
+# namespace of its own and removes it at the end.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=steps.sh
 source tests/steps.sh
 
 RATE=200
-# As in tests/compose.sh, for each of what ends or loses a replica the hard way: a forced deletion, a frozen broker that gives
-# the members up, a frozen replica.
+# The limit of tests/compose.sh, for each of the three events after which a replica can't commit what it processed: a forced deletion, a
+# frozen broker that then expels the members of the group, and a frozen replica.
 REPEATS_MAX=$((3 * 2 * RATE))
 namespace=kafka-pair-check
 work=$(mktemp -d)
@@ -27,13 +27,13 @@ clean_up() {
   rm -rf "$work"
 } >/dev/null 2>&1
 trap clean_up EXIT
-evidence_of_failure() {
+show_state() {
   kube get pods -o wide
   kube get events --sort-by=.lastTimestamp | tail -n 20
-  mkdir -p target/kubernetes && cp -r "$work"/. target/kubernetes/ && echo "more in target/kubernetes"
+  mkdir -p target/kubernetes && cp -r "$work"/. target/kubernetes/ && echo "the files of this check are in target/kubernetes"
 }
 
-# Kustomizations that build on those of the project must lie beside them.
+# Kustomize accepts only relative paths to other kustomizations, so the ones for this check are inside the repository.
 variant=target/kubernetes-check
 rm -rf "$variant"
 # kustomization NAME BASE [LINE...]
@@ -43,7 +43,7 @@ kustomization() {
 }
 
 pods() { kube get pods -l "app.kubernetes.io/name=$1" -o name | cut -d/ -f2; }
-# ready SERVICE COUNT: so many of its pods are ready, and there are no others.
+# ready NAME COUNT: there are exactly that many pods of that name, and all of them are ready.
 ready() {
   local states
   states=$(kube get pods -l "app.kubernetes.io/name=$1" \
@@ -62,8 +62,8 @@ each_received() {
   local pod
   for pod in $(pods consumer-svc); do received "$pod" || return 1; done
 }
-# Both services go on: the producer is acknowledged, and each replica receives.
-flows() { ready producer-svc 1 && grep -q '"message delivered"' <(kube logs --since 3s deployment/producer-svc) && each_received; }
+# Messages are acknowledged, and each replica receives messages.
+messages_flow() { ready producer-svc 1 && grep -q '"message delivered"' <(kube logs --since 3s deployment/producer-svc) && each_received; }
 in_kafka() { kube exec -i kafka-0 -c setup -- bash -c "$1"; }
 nothing_left() {
   local lags
@@ -71,11 +71,11 @@ nothing_left() {
     awk '$2 == "demo" {print $6}')
   [[ -n $lags && -z ${lags//[0[:space:]]/} ]]
 }
-# Stops the producer, and waits until all is consumed.
+# Stops the producer and waits until everything is consumed.
 drain() {
   kube scale deployment/producer-svc --replicas 0
-  until_so 60 "no producer" ready producer-svc 0
-  until_so 60 "everything is consumed and committed" nothing_left
+  wait_for 60 "the producer is gone" ready producer-svc 0
+  wait_for 60 "everything is consumed and committed" nothing_left
 }
 evict() {
   printf '{"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "%s"}}' "$1" |
@@ -87,11 +87,12 @@ gone() {
 }
 
 step "the manifests are valid"
-# What an interrupted run left behind would be taken for this one's.
+# An interrupted check may have left its namespace behind.
 kubectl delete namespace "$namespace" --ignore-not-found --timeout=120s
 kubectl create namespace "$namespace" >/dev/null
 kubectl label namespace "$namespace" pod-security.kubernetes.io/enforce=restricted >/dev/null
-# The rate; and processes that can be frozen from beside them, which the first process of a container can't be.
+# Sets the rate, and shares the process namespace of each pod: a process that is PID 1 of its namespace can't be frozen by a signal from
+# inside the pod.
 kustomization dev overlays/dev "namespace: $namespace" \
   "configMapGenerator: [{name: kafka-pair, behavior: merge, literals: [PRODUCER_RATE_PER_SEC=$RATE]}]" \
   'patches:' \
@@ -116,60 +117,60 @@ for directory in "$variant"/*; do
     echo "$name: valid, apart from kinds that this cluster does not know, which are NOT CHECKED:" \
       "$(grep -oE 'no matches for kind "[^"]+"' "$work/$name.answer" | cut -d'"' -f2 | sort -u | tr '\n' ' ')"
   fi
-  ! grep -i warning "$work/$name.answer" || fail "$name is warned of"
+  ! grep -i warning "$work/$name.answer" || fail "the API server warns about $name"
 done
 
 if [[ -n ${LOAD_IMAGE:-} ]]; then
-  step "images"
+  step "the images are built and loaded"
   docker compose build --quiet producer consumer
   for image in kafka-pair/producer-svc:0.1.0 kafka-pair/consumer-svc:0.1.0 apache/kafka:4.2.0; do
     $LOAD_IMAGE "$image" >/dev/null
   done
 fi
 
-step "applied to a namespace that enforces the restricted profile"
+step "the pair starts in a namespace that enforces the restricted profile"
 bash deploy/kubernetes/evidence.sh "$work/evidence" "$namespace" &
 evidence=$!
 kubectl apply -k "$variant/dev" >/dev/null
-until_so 180 "a broker" ready kafka 1
-until_so 60 "a producer" ready producer-svc 1
-until_so 60 "two replicas" ready consumer-svc 2
-until_so 60 "messages flow to both" flows
+wait_for 180 "the broker is ready" ready kafka 1
+wait_for 60 "the producer is ready" ready producer-svc 1
+wait_for 60 "2 replicas are ready" ready consumer-svc 2
+wait_for 60 "messages flow to both replicas" messages_flow
 kube logs -l app.kubernetes.io/name=consumer-svc --prefix --tail 1 | cut -c1-150
 
 step "3, 11, 1 and 2 replicas"
 for replicas in 3 11 1 2; do
   kube scale deployment/consumer-svc --replicas "$replicas" >/dev/null
-  until_so 120 "$replicas ready" ready consumer-svc "$replicas"
+  wait_for 120 "$replicas replicas are ready" ready consumer-svc "$replicas"
 done
-until_so 60 "messages flow" flows
+wait_for 60 "messages flow" messages_flow
 
-step "both are rolled out anew"
+step "both services are restarted by a rollout"
 kube rollout restart deployment/producer-svc deployment/consumer-svc >/dev/null
 for service in producer-svc consumer-svc; do kube rollout status "deployment/$service" --timeout 180s | tail -n 1; done
-until_so 60 "messages flow" flows
+wait_for 60 "messages flow" messages_flow
 
 step "evictions, as when a node is drained"
 read -r -d '' first second < <(pods consumer-svc; printf '\0') || true
 evict "$first" >/dev/null || fail "the first eviction was refused"
 answer=$(evict "$second") && fail "two replicas were evicted at once"
-[[ $answer == *"disruption budget"* ]] || fail "another reason: $answer"
-echo "seen: the second is refused: $answer"
-until_so 120 "replaced" gone "$first"
-until_so 120 "2 ready" ready consumer-svc 2
+[[ $answer == *"disruption budget"* ]] || fail "the second eviction was refused for another reason: $answer"
+echo "ok: the second eviction is refused: $answer"
+wait_for 120 "the first replica is gone" gone "$first"
+wait_for 120 "2 replicas are ready" ready consumer-svc 2
 evict_when_permitted() { evict "$second"; }
-until_so 60 "the second one may go now" evict_when_permitted
-until_so 120 "replaced" gone "$second"
-until_so 120 "2 ready" ready consumer-svc 2
+wait_for 60 "the second eviction is accepted" evict_when_permitted
+wait_for 120 "the second replica is gone" gone "$second"
+wait_for 120 "2 replicas are ready" ready consumer-svc 2
 producer=$(pods producer-svc)
 evict "$producer" >/dev/null || fail "the producer was not evicted"
-until_so 120 "the producer, too" gone "$producer"
-until_so 120 "messages flow" flows
+wait_for 120 "the evicted producer is gone" gone "$producer"
+wait_for 120 "messages flow" messages_flow
 
-step "other passwords"
+step "the passwords are rotated"
 for service in producer consumer; do
   password=$(head -c 24 /dev/urandom | base64 | tr -d '/+')
-  # Who is logged in stays; the Secret is for those who come.
+  # Connections that are logged in stay open; new pods read the new password from the Secret.
   in_kafka "umask 077; printf 'SCRAM-SHA-512=password=%s\n' '$password' >/tmp/rotated &&
     /opt/kafka/bin/kafka-configs.sh --bootstrap-server localhost:19092 --alter --entity-type users --entity-name $service \
       --add-config-file /tmp/rotated" >/dev/null
@@ -178,38 +179,38 @@ for service in producer consumer; do
   kube rollout restart "deployment/$service-svc" >/dev/null
   kube rollout status "deployment/$service-svc" --timeout 180s | tail -n 1
 done
-until_so 60 "messages flow" flows
+wait_for 60 "messages flow" messages_flow
 
-step "the verdict: of all this, nothing is missing and nothing is repeated"
+step "the verdict: until here nothing is missing and nothing is repeated"
 drain
-judge 0 "$work"/evidence/*.log
-judge_without_a_line 0 "$work"/evidence/*.log
+expect_proven 0 "$work"/evidence/*.log
+expect_violation_without_a_line 0 "$work"/evidence/*.log
 
 step "a pod is deleted by force"
 kube scale deployment/producer-svc --replicas 1
-until_so 120 "messages flow" flows
+wait_for 120 "messages flow" messages_flow
 victim=$(pods consumer-svc | head -n 1)
 kube delete pod "$victim" --force --grace-period 0 2>/dev/null
-until_so 120 "2 ready" ready consumer-svc 2
-until_so 60 "messages flow" flows
+wait_for 120 "2 replicas are ready" ready consumer-svc 2
+wait_for 60 "messages flow" messages_flow
 
-# Sends signal $2 to the processes of name $1, in a container that shares them and has the same user.
+# Sends signal $2 to the processes named $1. Runs in a container of the same pod, which shares the process namespace and has the same user.
 # shellcheck disable=SC2016
 signal='for stat in /proc/[0-9]*/comm; do if [[ $(<"$stat") == "$1" ]]; then pid=${stat#/proc/}; kill -s "$2" "${pid%/comm}"; fi; done'
 
 step "the broker freezes"
 before=$(for pod in $(pods producer-svc) $(pods consumer-svc); do echo "$pod $(restarts "$pod")"; done)
 kube exec kafka-0 -c kafka -- bash -c "$signal" - java STOP
-until_so 90 "nobody is ready" none_ready consumer-svc
-until_so 90 "the producer is not, either" none_ready producer-svc
-# Longer than the liveness probes would take.
+wait_for 90 "no replica is ready" none_ready consumer-svc
+wait_for 90 "the producer is not ready" none_ready producer-svc
+# Longer than failing liveness probes would need to restart a pod.
 sleep 45
 kube exec kafka-0 -c kafka -- bash -c "$signal" - java CONT
 after=$(for pod in $(pods producer-svc) $(pods consumer-svc); do echo "$pod $(restarts "$pod")"; done)
 [[ $before == "$after" ]] || fail "pods were restarted: $before, then $after"
-echo "seen: no pod was restarted"
-until_so 120 "2 ready" ready consumer-svc 2
-until_so 60 "messages flow" flows
+echo "ok: no pod was restarted"
+wait_for 120 "2 replicas are ready" ready consumer-svc 2
+wait_for 60 "messages flow" messages_flow
 
 step "a replica freezes"
 victim=$(pods consumer-svc | head -n 1)
@@ -217,14 +218,14 @@ printf '%s' '{"securityContext": {"runAsUser": 65532, "runAsNonRoot": true, "all
   "capabilities": {"drop": ["ALL"]}, "seccompProfile": {"type": "RuntimeDefault"}}}' >"$work/custom.json"
 kube debug "$victim" --image apache/kafka:4.2.0 --profile restricted --custom "$work/custom.json" -c freezer \
   -- bash -c "$signal" - consumer-svc STOP >/dev/null 2>&1
-until_so 180 "restarted" restarted "$victim" 0
-until_so 120 "2 ready" ready consumer-svc 2
-until_so 60 "messages flow" flows
+wait_for 180 "the kubelet has restarted the frozen replica" restarted "$victim" 0
+wait_for 120 "2 replicas are ready" ready consumer-svc 2
+wait_for 60 "messages flow" messages_flow
 
-step "the verdict: nothing is missing, and repeats are few"
+step "the verdict: nothing is missing, and the repeats are within the limit"
 drain
 kube scale deployment/consumer-svc --replicas 0
-until_so 60 "no replicas" ready consumer-svc 0
-judge "$REPEATS_MAX" "$work"/evidence/*.log
+wait_for 60 "all replicas are gone" ready consumer-svc 0
+expect_proven "$REPEATS_MAX" "$work"/evidence/*.log
 
 step "done in $SECONDS s"

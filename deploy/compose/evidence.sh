@@ -1,54 +1,67 @@
 #!/usr/bin/env bash
-# Keeps the log of each producer and each replica for `audit`, one file a life of a container, until it is interrupted:
+# Keeps the log of every producer and every replica of a Compose project for `audit`, until the script is interrupted:
 #
 #   bash deploy/compose/evidence.sh DIRECTORY [PROJECT]
 #
-# `docker compose logs` forgets replicas that were removed, and with -f Compose 2.40 ends with a panic when several are
-# removed at once. The audit would say that the evidence does not suffice.
+# Start it before the pair. It writes one file for each life of a container, as deploy/evidence/keep.sh describes.
+#
+# `docker compose logs` can't do this. It no longer shows replicas that were removed, so the audit would report that the evidence is
+# not sufficient; and in Compose 2.40, `docker compose logs -f` panics when several replicas are removed at once.
 set -euo pipefail
-directory=${1:?usage: $0 DIRECTORY [PROJECT]}
+# shellcheck source-path=SCRIPTDIR source=../evidence/keep.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../evidence/keep.sh"
+use_directory "${1:?usage: $0 DIRECTORY [PROJECT]}"
 project=${2:-kafka-pair}
-mkdir -p "$directory"
-# The offsets of another run would look like repeats.
-if compgen -G "$directory/*.log" >/dev/null; then
-  echo "there are logs in $directory already: name another directory, or remove them" >&2
-  exit 64
-fi
 
-follow() {
-  local name finished since=() file
-  read -r name finished < <(docker inspect -f '{{.Name}} {{.State.FinishedAt}}' "$1") || return 0
-  # A replica that is removed and comes back has the name of the former, and another id.
-  file=$directory/${name#/}.${1:0:12}.${finished//:/-}.log
-  [[ ! -e $file ]] || return 0
-  # What an earlier life of this container wrote is in another file.
-  [[ $finished == 0001-* ]] || since=(--since "$finished")
-  docker logs -f "${since[@]}" "$1" >"$file" 2>&1 &
+# By container id: the start of the life that was last followed, how many lives were followed, and when the previous life ended.
+declare -A started_at lives ended_at
+
+# follow_container ID: follows the life that the container is in.
+follow_container() {
+  local id=$1 name started since=()
+  # The container may have been removed in the meantime.
+  read -r name started < <(docker inspect -f '{{.Name}} {{.State.StartedAt}}' "$id") || return 0
+  # A container that starts while this script starts is both in the list of containers and in the events.
+  [[ ${started_at[$id]:-} != "$started" ]] || return 0
+  started_at[$id]=$started
+  lives[$id]=$((${lives[$id]:-0} + 1))
+  # `docker logs` prints the lines of all lives. Those of earlier lives are in other files, or older than this script. (If a life ends
+  # within some tenths of a second, before this script can react, its file may contain the lines of the next life too.)
+  [[ -z ${ended_at[$id]:-} ]] || since=(--since "${ended_at[$id]}")
+  follow_into "$(log_file "${name#/}" "${id:0:12}" "${lives[$id]}")" docker logs -f "${since[@]}" "$id"
 }
 
-consider() {
-  local id service
-  while read -r id service; do
-    case $service in producer | consumer) follow "$id" ;; esac
+follow_running_containers() {
+  local id service state ended
+  while read -r id service state; do
+    is_of_the_pair "$service" || continue
+    read -r ended < <(docker inspect -f '{{.State.FinishedAt}}' "$id") || continue
+    # Docker reports the year 1 as the end of a container that has never stopped.
+    [[ $ended == 0001-* ]] || ended_at[$id]=$ended
+    [[ $state != running ]] || follow_container "$id"
   done
 }
 
-filters=(--filter "label=com.docker.compose.project=$project")
-label=com.docker.compose.service
-# Listening before looking, so that nothing starts unseen between the two.
-exec 3< <(exec docker events "${filters[@]}" --filter event=start --format "{{.ID}} {{index .Actor.Attributes \"$label\"}}")
-events=$!
-# What has just been written still comes through; then those that follow a container that goes on are ended.
-finish() {
-  trap - INT TERM
-  kill "$events" || true
-  sleep 1
-  # shellcheck disable=SC2046 # Each is one process.
-  kill $(jobs -pr) 2>/dev/null || true
-  wait
-  exit 0
+follow_starting_containers() {
+  local time event id service
+  while read -r time event id service; do
+    is_of_the_pair "$service" || continue
+    case $event in
+      start) follow_container "$id" ;;
+      # Seconds with nine decimals, for `docker logs --since`. Docker reports `die` after it has read the last line of that life.
+      die) ended_at[$id]=${time:0:-9}.${time: -9} ;;
+    esac
+  done
 }
-trap finish INT TERM
 
-consider < <(docker ps "${filters[@]}" --format "{{.ID}} {{.Label \"$label\"}}")
-consider <&3
+is_of_the_pair() { [[ $1 == producer || $1 == consumer ]]; }
+
+project_filter=(--filter "label=com.docker.compose.project=$project")
+label=com.docker.compose.service
+# The script subscribes to events before it lists the containers: a container that starts in between is in one of the two.
+exec 3< <(exec docker events "${project_filter[@]}" --filter event=start --filter event=die \
+  --format "{{.TimeNano}} {{.Action}} {{.Actor.ID}} {{index .Actor.Attributes \"$label\"}}")
+# shellcheck disable=SC2034 # `finish` reads it.
+watcher=$!
+follow_running_containers < <(docker ps --all --no-trunc "${project_filter[@]}" --format "{{.ID}} {{.Label \"$label\"}} {{.State}}")
+follow_starting_containers <&3

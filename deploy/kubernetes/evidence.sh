@@ -1,65 +1,42 @@
 #!/usr/bin/env bash
-# Keeps the log of each producer and each replica for `audit`, one file a life of a container, until it is interrupted:
+# Keeps the log of every producer and every replica in a namespace for `audit`, until the script is interrupted:
 #
 #   bash deploy/kubernetes/evidence.sh DIRECTORY [NAMESPACE]
 #
-# A cluster forgets the log of a pod that is removed, and of a container that was restarted twice.
+# Start it before the pair. It writes one file for each life of a container, as deploy/evidence/keep.sh describes. A cluster keeps
+# neither the log of a pod that was removed nor the log of a container that has been restarted twice since.
 set -euo pipefail
-directory=${1:?usage: $0 DIRECTORY [NAMESPACE]}
+# shellcheck source-path=SCRIPTDIR source=../evidence/keep.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../evidence/keep.sh"
+use_directory "${1:?usage: $0 DIRECTORY [NAMESPACE]}"
 namespace=${2:-kafka-pair}
-mkdir -p "$directory"
-# The offsets of another run would look like repeats.
-if compgen -G "$directory/*.log" >/dev/null; then
-  echo "there are logs in $directory already: name another directory, or remove them" >&2
-  exit 64
-fi
 
-kube() { kubectl -n "$namespace" "$@"; }
-file() { echo "$directory/$1.${2:0:8}.$3.log"; }
+# An array and not a function, so that a follower is `kubectl` itself and not a shell that would leave it behind when it is stopped.
+kubectl=(kubectl -n "$namespace")
 
-# follow POD UID LIFE
-follow() {
-  local file
-  file=$(file "$@")
-  [[ ! -e $file ]] || return 0
-  kube logs -f "$1" >"$file" 2>&1 &
-}
-
-# A life that has ended before it was seen: the last one is still there.
-recover() {
-  local file
-  file=$(file "$@")
-  [[ -e $file ]] || kube logs --previous "$1" >"$file" 2>&1 || true
-}
-
-seen() {
-  local pod uid life since
-  while read -r pod uid life since; do
-    [[ -n $since ]] || continue
-    ((life == 0)) || recover "$pod" "$uid" $((life - 1))
-    follow "$pod" "$uid" "$life"
+# Reads one line for each change of a pod: POD UID RESTARTS RUNNING_SINCE, where the last is missing while the container is not running.
+handle_pods() {
+  local pod uid restarts running_since previous
+  while read -r pod uid restarts running_since; do
+    [[ -n $running_since ]] || continue
+    uid=${uid:0:8}
+    # A life that started and ended between two of these lines was never followed, but the cluster still has its log while it is
+    # the last one that ended.
+    if ((restarts > 0)); then
+      previous=$(log_file "$pod" "$uid" "$restarts")
+      [[ -e $previous ]] || "${kubectl[@]}" logs --previous "$pod" >"$previous" 2>&1 || true
+    fi
+    follow_into "$(log_file "$pod" "$uid" $((restarts + 1)))" "${kubectl[@]}" logs -f "$pod"
   done
 }
 
-# What has just been written still comes through.
-watch=
-finish() {
-  trap - INT TERM
-  kill "$watch" 2>/dev/null || true
-  sleep 1
-  # shellcheck disable=SC2046 # Each is one process.
-  kill $(jobs -pr) 2>/dev/null || true
-  wait
-  exit 0
-}
-trap finish INT TERM
-
 status='.status.containerStatuses[0]'
 row="{.metadata.name} {.metadata.uid} {$status.restartCount} {$status.state.running.startedAt}{\"\\n\"}"
-# The server ends a watch now and then.
+# The API server ends a watch from time to time, so the script starts another.
 while :; do
-  exec 3< <(exec kubectl -n "$namespace" get pods -l app.kubernetes.io/part-of=kafka-pair --watch -o "jsonpath=$row")
-  watch=$!
-  seen <&3
+  exec 3< <(exec "${kubectl[@]}" get pods -l app.kubernetes.io/part-of=kafka-pair --watch -o "jsonpath=$row")
+  # shellcheck disable=SC2034 # `finish` reads it.
+  watcher=$!
+  handle_pods <&3
   sleep 1
 done

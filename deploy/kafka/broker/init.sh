@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# The topic, the two accounts and their rights. May run any number of times.
+# Creates the topic, the two accounts and their permissions. It can be executed any number of times; each
+# time it sets the passwords again.
 # shellcheck disable=SC2329 # Functions are called by the names in `steps`.
 set -euo pipefail
 # shellcheck source=passwords.sh
 source /opt/kafka-pair/passwords.sh
 
 broker=localhost:19092
-# Short-lived tools: a small heap and no time for optimising.
+# The tools run for seconds: a small heap is enough, and optimising the code would take longer than it saves.
 export KAFKA_HEAP_OPTS=-Xmx128m KAFKA_JVM_PERFORMANCE_OPTS="-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
 tool() { "/opt/kafka/bin/$1" --bootstrap-server "$broker" "${@:2}"; }
@@ -17,21 +18,21 @@ topic() {
 
 account() {
   local file=/tmp/$1
-  # Not as an argument, which everybody on the host can see.
+  # In a file, because every user of the host can see the arguments of a process.
   (umask 077 && printf '%s=password=%s\n' "$SASL_MECHANISM" "$(password "$1-password")" >"$file")
   tool kafka-configs.sh --alter --entity-type users --entity-name "$1" --add-config-file "$file"
 }
 
-# Write, and Read, include Describe. Nobody may create topics.
-rights_of_producer() {
+# Write and Read both include Describe. No account may create topics.
+producer_permissions() {
   tool kafka-acls.sh --add --allow-principal User:producer --operation Write --topic "$TOPIC"
 }
-rights_of_consumer() {
+consumer_permissions() {
   tool kafka-acls.sh --add --allow-principal User:consumer --operation Read --topic "$TOPIC" --group "$GROUP_ID"
 }
 
-# At the same time: each spends most of its time on starting.
-steps=(topic rights_of_producer rights_of_consumer)
+# All steps at the same time: each tool spends most of its time starting its Java virtual machine.
+steps=(topic producer_permissions consumer_permissions)
 if [[ $SASL_MECHANISM == SCRAM-* ]]; then
   steps+=("account producer" "account consumer")
 fi
@@ -45,7 +46,7 @@ for number in "${!jobs[@]}"; do
   if ! wait "${jobs[$number]}"; then
     failed=1
     echo "failed: ${steps[$number]}"
-    # Kafka's tools repeat what they don't understand.
+    # Kafka's tools print input that they reject, which can contain a password.
     sed 's/password=.*/password=.../' "/tmp/$number.log"
   fi
 done

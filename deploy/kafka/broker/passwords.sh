@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# Sourced by start.sh and init.sh: the accounts' passwords, from the secrets of docker-compose.yml.
+# Sourced by start.sh and init.sh: reads the passwords of the accounts from the secrets that docker-compose.yml mounts.
 
-# Prints the password in a secret, without the end of its line (LF or CRLF).
+# password SECRET: prints the password in the secret, without its line ending (LF or CRLF).
 password() {
   local secret=/run/secrets/$1 password
   if [[ ! -r $secret ]]; then
@@ -9,9 +9,9 @@ password() {
     return 1
   fi
   password=$(tr -d '\r' <"$secret")
-  # What needs no quoting in a JAAS configuration and in a properties file.
+  # Only characters that need no quoting in a JAAS configuration and in a properties file.
   if [[ ! $password =~ ^[A-Za-z0-9._~+/=-]+$ ]]; then
-    echo "$secret must hold one line of letters, digits and . _ ~ + / = -" >&2
+    echo "$secret must contain one line of letters, digits and . _ ~ + / = -" >&2
     return 1
   fi
   printf %s "$password"
