@@ -54,9 +54,9 @@ Written by `{command}`; do not edit.
 
 STANDARD_LIBRARY = """\
 The standard library of Rust {version} and the crates that it contains on Linux (addr2line, adler2, cfg-if, compiler_builtins, gimli,
-hashbrown, libc, memchr, miniz_oxide, object, rustc-demangle) are copyright The Rust Project Developers and the authors of these crates,
-and are used under Apache-2.0, compiler_builtins also under its LLVM exception. Data of Unicode in it is used under Unicode-3.0. Both texts are below.
-The GNU C library and libgcc are not part of the binaries: they belong to the base image, which has their notices in /usr/share/doc.
+hashbrown, libc, memchr, miniz_oxide, object, rustc-demangle) are copyright The Rust Project Developers and the authors of these crates.
+They are used under Apache-2.0, compiler_builtins also under the LLVM exception to it, and Unicode data under Unicode-3.0. The texts of
+Apache-2.0 and Unicode-3.0 are below. The GNU C library and libgcc are not part of the binaries: they belong to the base image.
 """
 
 
