@@ -1,37 +1,45 @@
-# Both services' images; each is a target: docker build --target producer-svc .   docker build --target consumer-svc .
+# Builds the images of both services, one target each:
+#
+#   docker build --target producer-svc -t producer-svc .
+#   docker build --target consumer-svc -t consumer-svc .
+#   docker build --target producer-svc --build-arg CARGO_FEATURES=otel .     (with traces)
 
 FROM rust:1.95-bookworm AS tools
 WORKDIR /build
 ENV CARGO_TERM_COLOR=never
 RUN cargo install --locked cargo-chef@0.1.78 cargo-auditable@0.7.7
 
-# What the dependencies are, and nothing else of the sources: as long as this stays the same, so does the next layer.
+# cargo-chef reduces the sources to a recipe that names the dependencies only. While the recipe stays the same, Docker takes the
+# layer with the compiled dependencies from its cache.
 FROM tools AS recipe
 COPY . .
 RUN cargo chef prepare --recipe-path recipe.json
 
 FROM tools AS build
-# `otel`: with traces.
+# Cargo features of the services in addition to the default ones.
 ARG CARGO_FEATURES=""
 COPY --from=recipe /build/recipe.json recipe.json
 RUN cargo chef cook --release --locked --features "${CARGO_FEATURES}" --recipe-path recipe.json \
       -p producer-svc -p consumer-svc
 COPY . .
-# The binaries carry the list of their dependencies, for `cargo audit bin` and image scanners.
+# cargo-auditable embeds the list of dependencies in the binaries, where `cargo audit bin` and image scanners find it.
 RUN cargo auditable build --release --locked --features "${CARGO_FEATURES}" -p producer-svc -p consumer-svc
 
+# What both images share. The base image has no shell and no package manager.
 FROM gcr.io/distroless/cc-debian12:nonroot AS service
 ARG VERSION=0.1.0
 LABEL org.opencontainers.image.licenses="MIT OR Apache-2.0" \
       org.opencontainers.image.version="${VERSION}"
-# A number, so that Kubernetes can see that it is not root.
+# Our licences, and those of the software in the binaries.
+COPY LICENSE-APACHE LICENSE-MIT THIRD-PARTY-NOTICES.txt /usr/share/doc/kafka-pair/
+# By number and not by name, because Kubernetes (`runAsNonRoot`) cannot tell whether a name is root.
 USER 65532:65532
 ENV HTTP_ADDR=0.0.0.0:8080
 EXPOSE 8080
 
 FROM service AS producer-svc
 LABEL org.opencontainers.image.title="producer-svc" \
-      org.opencontainers.image.description="Sends a numbered, timestamped message each second to a Kafka topic"
+      org.opencontainers.image.description="Sends numbered, timestamped messages to a Kafka topic"
 COPY --from=build /build/target/release/producer-svc /usr/local/bin/producer-svc
 ENTRYPOINT ["/usr/local/bin/producer-svc"]
 

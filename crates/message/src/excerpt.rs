@@ -1,10 +1,12 @@
-//! Text from outside, made safe to show.
+//! Makes bytes from outside (values, keys, headers) safe to print.
 
-/// So many bytes of a foreign text are shown.
+/// The number of bytes of the original that an excerpt shows at most.
 pub const EXCERPT_MAX_BYTES: usize = 200;
 
-/// The beginning of `bytes` on one line of printable ASCII: everything else, ESC and newlines first of all, is escaped
-/// as in a Rust byte string. Cut after [`EXCERPT_MAX_BYTES`] bytes of the original, with `...` where something is missing.
+/// Returns the beginning of `bytes` as one line of printable ASCII.
+///
+/// All other bytes, most importantly ESC and newlines, are escaped as in a Rust byte string, so that a message can neither control
+/// the terminal nor forge a log line. Only the first [`EXCERPT_MAX_BYTES`] bytes are shown; `...` at the end says that there are more.
 #[must_use]
 pub fn excerpt(bytes: &[u8]) -> String {
     let shown = &bytes[..bytes.len().min(EXCERPT_MAX_BYTES)];
@@ -20,13 +22,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn terminal_control_and_new_lines_are_shown_not_obeyed() {
+    fn control_characters_and_newlines_are_escaped() {
         assert_eq!(excerpt(b"{\"x\":\"\x1b[2J\nERROR fake\"}"), r#"{"x":"\x1b[2J\nERROR fake"}"#);
         assert_eq!(excerpt("\u{202e}".as_bytes()), r"\xe2\x80\xae");
     }
 
     #[test]
-    fn a_long_text_is_cut() {
+    fn long_bytes_are_cut_and_end_in_dots() {
         assert_eq!(excerpt(&[b'a'; EXCERPT_MAX_BYTES]).len(), EXCERPT_MAX_BYTES);
         assert!(excerpt(&[b'a'; EXCERPT_MAX_BYTES + 1]).ends_with("a..."));
     }

@@ -1,4 +1,5 @@
-//! The key of a message: which run of which producer wrote it, and as which of its messages to that partition.
+//! The key of a message, `<run>-<pseq>`: which run sent the message, and its position among the messages of that run to the
+//! partition.
 
 use std::fmt;
 use std::io::Write as _;
@@ -9,28 +10,28 @@ use uuid::Uuid;
 
 const RUN_HEX_DIGITS: usize = 32;
 
-/// One life of a producer process: a `UUIDv7` (RFC 9562), as 32 lower-case hex digits.
+/// Identifies a run, which is one life of a producer process: a `UUIDv7` (RFC 9562), written as 32 lowercase hex digits.
 ///
-/// Made at process start, so it needs no durable state, and ordered by start time.
+/// A producer generates its id when it starts, so no state has to survive a restart. Ids sort by the time of the start.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct RunId(Uuid);
 
-/// The text is not 32 lower-case hex digits.
+/// The text that was parsed is not a [`RunId`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a run id: 32 lower-case hex digits are")]
-pub struct NotARunId;
+#[error("not a valid run id; expected 32 lowercase hex digits")]
+pub struct InvalidRunId;
 
 impl RunId {
-    /// The id of the run that starts now.
+    /// Generates the id of a run that starts now.
     #[must_use]
     pub fn new() -> Self {
         Self(Uuid::now_v7())
     }
 
     fn parse(hex: &[u8]) -> Option<Self> {
-        let lower_case = |digit: &u8| matches!(digit, b'0'..=b'9' | b'a'..=b'f');
-        if hex.len() != RUN_HEX_DIGITS || !hex.iter().all(lower_case) {
+        let is_lowercase_hex = |digit: &u8| matches!(digit, b'0'..=b'9' | b'a'..=b'f');
+        if hex.len() != RUN_HEX_DIGITS || !hex.iter().all(is_lowercase_hex) {
             return None;
         }
         Uuid::try_parse_ascii(hex).ok().map(Self)
@@ -56,17 +57,17 @@ impl fmt::Debug for RunId {
 }
 
 impl FromStr for RunId {
-    type Err = NotARunId;
+    type Err = InvalidRunId;
 
-    fn from_str(text: &str) -> Result<Self, NotARunId> {
-        Self::parse(text.as_bytes()).ok_or(NotARunId)
+    fn from_str(text: &str) -> Result<Self, InvalidRunId> {
+        Self::parse(text.as_bytes()).ok_or(InvalidRunId)
     }
 }
 
 impl TryFrom<String> for RunId {
-    type Error = NotARunId;
+    type Error = InvalidRunId;
 
-    fn try_from(text: String) -> Result<Self, NotARunId> {
+    fn try_from(text: String) -> Result<Self, InvalidRunId> {
         text.parse()
     }
 }
@@ -77,37 +78,40 @@ impl From<RunId> for String {
     }
 }
 
-/// No producer comes that far; below, numbers may be added to without a thought.
+/// The highest pseq of a valid key.
+///
+/// No producer ever sends that many messages. The limit leaves room for arithmetic on pseqs and offsets without overflow checks.
 pub const PSEQ_MAX: u64 = i64::MAX as u64 / 2 - 1;
 
-/// `<run>-<pseq>`: the identity of a message.
+/// The identity of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Key {
-    /// Which run wrote it.
+    /// The run that sent the message.
     pub run: RunId,
-    /// As which of its messages to that partition, from 1 to [`PSEQ_MAX`] without gaps, so that whoever owns a partition sees
-    /// a gap.
+    /// The position of the message among those that the run sent to its partition, from 1 to [`PSEQ_MAX`].
+    ///
+    /// The sequence has no gaps, so the replica that owns the partition can see from its own messages alone that one is missing.
     pub pseq: u64,
 }
 
-/// Writes the keys of one run.
+/// Writes the keys of one run into a buffer of its own.
 #[derive(Debug)]
 pub struct KeyWriter {
-    /// `<run>-`, and the last pseq behind it.
+    /// `<run>-`, followed by the pseq that was written last.
     bytes: Vec<u8>,
 }
 
-/// Length of `<run>-`.
+/// The length of `<run>-`.
 const PREFIX_BYTES: usize = RUN_HEX_DIGITS + 1;
 
 impl KeyWriter {
-    /// For the keys of `run`.
+    /// Creates a writer for the keys of `run`.
     #[must_use]
     pub fn new(run: RunId) -> Self {
         Self { bytes: format!("{run}-").into_bytes() }
     }
 
-    /// The bytes of the key with `pseq`.
+    /// Returns the bytes of the key with this pseq.
     pub fn write(&mut self, pseq: u64) -> &[u8] {
         self.bytes.truncate(PREFIX_BYTES);
         // Writing to a Vec cannot fail.
@@ -116,17 +120,17 @@ impl KeyWriter {
     }
 }
 
-/// Reads keys.
+/// Reads keys, and remembers the run of the last one.
 ///
-/// Neighbours are of the same run as a rule, so the last run is remembered as it is spelt: parsing it again for each
-/// message would cost as much as parsing the message's value.
+/// Consecutive messages mostly come from the same run. Parsing its id for each message would cost as much as parsing the value, so
+/// the reader compares the bytes with those of the last key first.
 #[derive(Debug, Default)]
 pub struct KeyReader {
     last: Option<([u8; PREFIX_BYTES], RunId)>,
 }
 
 impl KeyReader {
-    /// Reads a key. `None` for a foreign one: a message of another producer, no error.
+    /// Reads a key. Returns `None` if it has another form; this is not an error, because other producers may write to the topic.
     pub fn read(&mut self, bytes: &[u8]) -> Option<Key> {
         let (prefix, digits) = bytes.split_first_chunk::<PREFIX_BYTES>()?;
         let run = match self.last {
@@ -138,7 +142,7 @@ impl KeyReader {
                 run
             }
         };
-        // One number has one spelling; `+1` and `01` are somebody else's.
+        // `parse` would accept `+1` and `01`. A `KeyWriter` never writes them, so such a key comes from another producer.
         if !digits.first().is_some_and(|digit| (b'1'..=b'9').contains(digit)) {
             return None;
         }
@@ -154,7 +158,7 @@ mod tests {
     const RUN: &str = "0192f0c1a2b37c4d8e9f001122334455";
 
     #[test]
-    fn a_key_reads_back_as_it_was_written() {
+    fn a_written_key_is_read_back_unchanged() {
         let mut reader = KeyReader::default();
         for run in [RunId::new(), RunId::new()] {
             let mut writer = KeyWriter::new(run);
@@ -165,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_of_another_form_is_foreign() {
+    fn keys_of_any_other_form_are_foreign() {
         let mut reader = KeyReader::default();
         assert!(reader.read(format!("{RUN}-1").as_bytes()).is_some());
         for foreign in [
@@ -188,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn later_runs_sort_after_earlier_ones() {
+    fn run_ids_sort_in_the_order_in_which_they_were_generated() {
         let runs: Vec<RunId> = (0..100).map(|_| RunId::new()).collect();
         assert!(runs.is_sorted());
     }

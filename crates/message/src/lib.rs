@@ -1,7 +1,38 @@
-//! What is on the wire: the value that people read, and the key that the audit reads.
+//! The wire format: how a message is encoded in a Kafka record, and how it is decoded again.
 //!
-//! The value is the tutorial's, `{"num": 17, "ts": "2026-11-22 10:00:00"}`, in the very bytes of Python's `json.dumps`.
-//! Identity travels in the key, because a key costs a consumer nothing and a header has to be parsed.
+//! The value is for any consumer, the key is for the audit:
+//!
+//! - The **value** is that of the Python tutorial "How to read and write Kafka with Python", JSON with a number and a local time:
+//!   `{"num": 17, "ts": "2026-11-22 10:00:00"}`. [`encode`] writes exactly the bytes that Python's `json.dumps` would write, and
+//!   [`Payload::decode`] reads them.
+//! - The **key** is `<run>-<pseq>` and identifies the message: the [`RunId`] of the producer process that sent it, and its position
+//!   in the sequence of messages that this run sent to one partition. [`KeyWriter`] and [`KeyReader`] write and read it. The identity
+//!   is in the key and not in a header because a consumer gets the key for free, whereas headers have to be parsed.
+//!
+//! The producer writes both, the consumer reads both and copies them into its log, and the audit compares the logs. Producers with
+//! keys of their own may write to the same topic: their messages are received like all others, without a run and a pseq.
+//!
+//! # Example
+//!
+//! ```
+//! use message::{Key, KeyReader, KeyWriter, Payload, RunId, encode};
+//!
+//! // The producer: one run id per process, buffers that are used again for each message.
+//! let run = RunId::new();
+//! let mut keys = KeyWriter::new(run);
+//! let mut value = Vec::new();
+//! encode(17, "2026-11-22 10:00:00", &mut value);
+//! let key = keys.write(1);
+//! assert_eq!(value, br#"{"num": 17, "ts": "2026-11-22 10:00:00"}"#);
+//! assert_eq!(key, format!("{run}-1").as_bytes());
+//!
+//! // The consumer:
+//! let payload = Payload::decode(Some(&value)).expect("a valid value");
+//! assert_eq!((payload.num, &*payload.ts), (17, "2026-11-22 10:00:00"));
+//! let mut reader = KeyReader::default();
+//! assert_eq!(reader.read(key), Some(Key { run, pseq: 1 }));
+//! assert_eq!(reader.read(b"user-17"), None, "a key of another producer");
+//! ```
 
 mod excerpt;
 mod key;
@@ -9,6 +40,6 @@ mod payload;
 mod stamp;
 
 pub use excerpt::{EXCERPT_MAX_BYTES, excerpt};
-pub use key::{Key, KeyReader, KeyWriter, NotARunId, PSEQ_MAX, RunId};
+pub use key::{InvalidRunId, Key, KeyReader, KeyWriter, PSEQ_MAX, RunId};
 pub use payload::{Bad, PAYLOAD_MAX_BYTES, Payload, encode};
 pub use stamp::Stamp;

@@ -7,39 +7,39 @@ use std::io;
 use serde::{Deserialize, Serialize};
 use serde_json::error::Category;
 
-/// A value longer than this is not parsed: ours have 50 bytes.
+/// The longest value that is parsed. The values of our producer have about 50 bytes.
 pub const PAYLOAD_MAX_BYTES: usize = 64 * 1024;
 
-/// The value of a message. Other fields than these two are left alone.
+/// The value of a message. Further fields of the JSON object are ignored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Payload<'a> {
-    /// Number of the message in its run, from 0.
+    /// The number of the message in its run, from 0.
     pub num: u64,
-    /// Wall-clock time at the producer, `YYYY-MM-DD HH:MM:SS`.
+    /// The producer's local time when it created the message, `YYYY-MM-DD HH:MM:SS`.
     #[serde(borrow)]
     pub ts: Cow<'a, str>,
 }
 
-/// Why a value is not a [`Payload`].
+/// Why a value cannot be decoded as a [`Payload`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Bad {
-    /// There is no value (a tombstone).
+    /// The record has no value (a tombstone).
     Null,
-    /// Longer than [`PAYLOAD_MAX_BYTES`].
+    /// The value is longer than [`PAYLOAD_MAX_BYTES`].
     TooLarge,
-    /// Not UTF-8.
+    /// The value is not valid UTF-8.
     InvalidUtf8,
-    /// UTF-8, but not JSON; an empty value, too.
+    /// The value is UTF-8, but not JSON. This includes the empty value.
     NotJson,
-    /// JSON, but not an object with an unsigned `num` and a text `ts`, each once.
+    /// The value is JSON, but not an object with exactly one unsigned integer `num` and exactly one string `ts`.
     WrongType,
 }
 
 impl Bad {
-    /// Every kind.
+    /// All kinds.
     pub const ALL: [Self; 5] = [Self::Null, Self::TooLarge, Self::InvalidUtf8, Self::NotJson, Self::WrongType];
 
-    /// The name in logs and metrics.
+    /// Returns the name of this kind in logs and metrics.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -58,11 +58,12 @@ impl fmt::Display for Bad {
     }
 }
 
-/// Writes a value over `buffer`, in the bytes of Python's `json.dumps`: a blank after each comma and colon.
+/// Replaces the contents of `buffer` with the value of a message, in the same bytes as Python's `json.dumps`: with a space after each
+/// comma and colon.
 pub fn encode(num: u64, ts: &str, buffer: &mut Vec<u8>) {
     buffer.clear();
     let payload = Payload { num, ts: Cow::Borrowed(ts) };
-    // Writing a number and a text to a Vec cannot fail.
+    // Serializing a number and a string into a Vec cannot fail.
     payload.serialize(&mut serde_json::Serializer::with_formatter(buffer, PythonSpacing)).unwrap_or_default();
 }
 
@@ -79,10 +80,10 @@ impl serde_json::ser::Formatter for PythonSpacing {
 }
 
 impl<'a> Payload<'a> {
-    /// Reads the value of a message.
+    /// Decodes the value of a message; `None` is a record without a value.
     ///
     /// # Errors
-    /// The kind of what is wrong; the value itself is for [`crate::excerpt()`].
+    /// Returns what is wrong with the value. To show the value itself, escape it with [`crate::excerpt()`].
     pub fn decode(value: Option<&'a [u8]>) -> Result<Self, Bad> {
         let value = value.ok_or(Bad::Null)?;
         if value.len() > PAYLOAD_MAX_BYTES {
@@ -93,7 +94,7 @@ impl<'a> Payload<'a> {
             Category::Data => Bad::WrongType,
             Category::Syntax | Category::Eof | Category::Io => Bad::NotJson,
         })?;
-        // serde would take `[17, "…"]` for the same struct.
+        // serde also deserializes the array `[17, "…"]` into this struct.
         if text.trim_start().starts_with('{') { Ok(payload) } else { Err(Bad::WrongType) }
     }
 }
@@ -107,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bytes_are_those_of_pythons_json_dumps() {
+    fn encoded_bytes_are_those_of_pythons_json_dumps() {
         let mut buffer = b"rubbish".to_vec();
         encode(17, "2026-11-22 10:00:00", &mut buffer);
         assert_eq!(buffer, br#"{"num": 17, "ts": "2026-11-22 10:00:00"}"#);
@@ -115,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn white_space_order_and_further_fields_do_not_matter() {
+    fn whitespace_field_order_and_further_fields_are_ignored() {
         for value in [r#"{"num":1,"ts":"x"}"#, "\n{ \"ts\" : \"x\", \"more\": [[1]], \"num\" : 1 }\n"] {
             assert_eq!(decode(value.as_bytes()).unwrap(), Payload { num: 1, ts: "x".into() });
         }
@@ -123,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn every_bad_value_has_its_kind() {
+    fn every_bad_value_is_reported_as_the_right_kind() {
         let nested = format!("{}1{}", "[".repeat(1000), "]".repeat(1000));
         let long = format!("{{\"num\": {}, \"ts\": \"\"}}", "9".repeat(1_000_000));
         let wide = format!("{{\"num\": {}, \"ts\": \"\"}}", "9".repeat(1000));

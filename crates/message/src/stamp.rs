@@ -1,12 +1,13 @@
-//! The wall clock, read once a message.
+//! The time stamp of a message, from one reading of the wall clock.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use chrono::{DateTime, Local};
 
-/// Gives the time of a message in both forms it needs: text for the value, milliseconds for the record.
+/// Reads the clock once per message, and returns the time in the two forms that a message needs.
 ///
-/// Formatting a local time costs more than all the rest of a message, and the text changes once a second: it is kept.
+/// Formatting a local time costs more than everything else that a message takes. The text changes only once a second, so it is
+/// kept and formatted again only when the second changes.
 #[derive(Debug, Default)]
 pub struct Stamp {
     second: Option<u64>,
@@ -14,7 +15,8 @@ pub struct Stamp {
 }
 
 impl Stamp {
-    /// Now: `YYYY-MM-DD HH:MM:SS` in local time, and milliseconds since 1970.
+    /// Returns the current time as local `YYYY-MM-DD HH:MM:SS` for the value, and as milliseconds since the Unix epoch for the
+    /// timestamp of the record.
     pub fn now(&mut self) -> (&str, i64) {
         let now = SystemTime::now();
         let since_epoch = now.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -31,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_forms_are_the_same_second() {
+    fn text_and_milliseconds_are_the_same_second() {
         let mut stamp = Stamp::default();
         let (text, millis) = stamp.now();
         let parsed = chrono::NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S").unwrap();

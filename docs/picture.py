@@ -1,0 +1,129 @@
+"""Runs the sandbox, kills a replica on the way, and draws a selection of its lines as SVG. Arguments: the sandbox's binary, the picture.
+
+Of the text only this is relied on: a line of a service begins with its name and `|`, the introduction has a process id behind each name,
+an assignment is called one (`assigned`), the report follows an empty line, and the verdict comes last. The rest may change.
+"""
+
+import io
+import os
+import re
+import subprocess
+import sys
+
+from rich.console import Console
+from rich.terminal_theme import TerminalTheme
+from rich.text import Text
+
+SANDBOX, PICTURE = sys.argv[1:]
+ARGUMENTS = ["--rate", "2", "--count", "52"]
+VICTIM, SURVIVOR = "consumer-2", "consumer-1"
+# The victim is killed when it has received that many messages; each has its number as a field.
+RECEIVED_BEFORE_THE_KILL = 8
+COLUMNS = 104
+
+# Background, foreground, the eight colours of a terminal, and their bright forms.
+THEME = TerminalTheme(
+    (22, 27, 34),
+    (201, 209, 217),
+    [(72, 79, 88), (255, 123, 114), (63, 185, 80), (210, 153, 34), (88, 166, 255), (188, 140, 255), (57, 197, 207), (177, 186, 196)],
+    [(139, 148, 158), (255, 161, 152), (86, 211, 100), (227, 179, 65), (121, 192, 255), (210, 168, 255), (86, 212, 221), (240, 246, 252)],
+)
+
+# Like rich's own template, but with the viewer's monospace font instead of one from the network.
+SVG = """\
+<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" aria-label="Output of the sandbox in a terminal">
+<style>
+.{unique_id}-matrix {{
+  font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace;
+  font-size: {char_height}px;
+  line-height: {line_height}px;
+}}
+.{unique_id}-title {{ font-family: sans-serif; font-size: 18px; font-weight: bold; }}
+{styles}
+</style>
+<defs>
+<clipPath id="{unique_id}-clip-terminal"><rect x="0" y="0" width="{terminal_width}" height="{terminal_height}"/></clipPath>
+{lines}
+</defs>
+{chrome}
+<g transform="translate({terminal_x}, {terminal_y})" clip-path="url(#{unique_id}-clip-terminal)">
+{backgrounds}
+<g class="{unique_id}-matrix" xml:space="preserve">
+{matrix}
+</g>
+</g>
+</svg>
+"""
+
+
+class Line:
+    """A line of output, with its colours and without."""
+
+    def __init__(self, coloured):
+        self.coloured = coloured
+        self.plain = Text.from_ansi(coloured).plain
+
+    def is_of(self, name):
+        return re.match(rf"{name}\s*\|", self.plain) is not None
+
+    def is_of_a_service(self):
+        return re.match(r"[\w-]+\s*\|", self.plain) is not None
+
+
+def watch_sandbox():
+    """All lines of a run, and the index of the first one after the kill."""
+    settings = ("KAFKA_", "PRODUCER_", "CONSUMER_", "LOG_", "RUST_LOG", "HTTP_ADDR", "OTEL_", "SHUTDOWN_")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(settings)}
+    sandbox = subprocess.Popen(
+        [SANDBOX, *ARGUMENTS], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment | {"CLICOLOR_FORCE": "1"}
+    )
+    lines, kill, received = [], None, 0
+    for text in sandbox.stdout:
+        lines.append(Line(text.rstrip("\n")))
+        received += lines[-1].is_of(VICTIM) and "num=" in lines[-1].plain
+        if kill is None and received == RECEIVED_BEFORE_THE_KILL:
+            kill = len(lines)
+            subprocess.run(["kill", "-9", process_id(lines, VICTIM)], check=True)
+    sandbox.wait()
+    if kill is None or sandbox.returncode != 0:
+        print("\n".join(line.plain for line in lines))
+        sys.exit(f"no picture: the sandbox ended with {sandbox.returncode}, or {VICTIM} never received a message")
+    return lines, kill
+
+
+def process_id(lines, name):
+    return next(found[1] for line in lines if (found := re.search(rf"\b{name}\b.*\b(\d+)$", line.plain)))
+
+
+def selection(lines, kill):
+    """The lines that are drawn; `None` where others are left out."""
+    of_services = [index for index, line in enumerate(lines) if line.is_of_a_service()]
+    verdict = next(index for index, line in enumerate(lines) if line.plain.startswith("verdict:"))
+    report = max(index for index, line in enumerate(lines[:verdict]) if not line.plain)
+    messages = [index for index in of_services if "num=" in lines[index].plain]
+    # A message of each replica before the kill, with its delivery.
+    before = [index for index in messages if index < kill][-6:]
+    end_of_victim = [index for index in range(kill, len(lines)) if lines[index].plain.startswith(VICTIM) and index not in of_services][:1]
+    assigned = [index for index in of_services if index >= kill and lines[index].is_of(SURVIVOR) and "assigned" in lines[index].plain]
+    takeover = [index for index in of_services if index >= (assigned or [kill])[0]][:6]
+    kept = {*range(of_services[0]), *before, *end_of_victim, *takeover, *range(report, verdict + 1)}
+    chosen = []
+    for index, line in enumerate(lines[: verdict + 1]):
+        if index in kept:
+            chosen.append(line)
+        elif chosen and chosen[-1] is not None:
+            chosen.append(None)
+    return chosen
+
+
+def draw(chosen):
+    console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True, color_system="truecolor")
+    console.print(Text(f"$ cargo run -p sandbox -- {' '.join(ARGUMENTS)}", "bold"))
+    for line in chosen:
+        text = Text("...", "bright_black") if line is None else Text.from_ansi(line.coloured)
+        console.print(text, no_wrap=True, overflow="ellipsis", crop=True)
+    return console.export_svg(title="kafka-pair", theme=THEME, code_format=SVG, unique_id="sandbox")
+
+
+with open(PICTURE, "w", encoding="utf-8") as file:
+    file.write(draw(selection(*watch_sandbox())))
