@@ -45,7 +45,7 @@ fn replicas_of_two_groups_taken_for_one_are_reported_to_repeat_every_message(res
         [replicas(&topic, "g", 1, &[]), replicas(&topic, "h", 1, &[])].map(|mut replicas| replicas.remove(0));
     replicas[0].wait_until("all messages, twice", |_| received(&replicas) >= 200);
     stop_all(&mut replicas)?;
-    let mut account = audit::Account::default();
+    let mut account = audit::Account::complete();
     for process in replicas.iter().chain([&producer]) {
         let text = process.text().replace(&topic.group("h"), &topic.group("g"));
         audit::each_line(text.as_bytes(), &mut audit::Lines::default(), |line| account.add(line))?;

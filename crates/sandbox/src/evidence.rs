@@ -28,7 +28,7 @@ impl Evidence {
     pub(crate) fn new() -> Result<Self> {
         let file = NamedTempFile::with_suffix(".jsonl").context("could not create the file for the evidence")?;
         Ok(Self {
-            account: Account::default(),
+            account: Account::complete(),
             file,
             stood: BTreeMap::new(),
             committed: BTreeMap::new(),

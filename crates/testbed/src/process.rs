@@ -55,7 +55,7 @@ fn joined(variables: &[(String, String)], more: &[(&str, &str)]) -> Vec<(String,
 
 /// What the lines of all these processes prove together.
 pub fn report<'a>(processes: impl IntoIterator<Item = &'a Process>) -> Report {
-    let mut account = Account::default();
+    let mut account = Account::complete();
     for process in processes {
         process.lines().iter().for_each(|line| account.add(line));
     }

@@ -75,7 +75,7 @@ fn a_replica_that_commits_before_it_logs_is_found_to_lose_messages() {
         Entry::Starting(starting) => starting.run,
         _ => None,
     });
-    let mut account = audit::Account::default();
+    let mut account = audit::Account::complete();
     for line in producer.lines().iter().chain(&careful.lines()) {
         account.add(line);
         if let Entry::Starting(starting) = &line.entry

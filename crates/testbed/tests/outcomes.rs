@@ -174,7 +174,7 @@ fn services_wait_for_a_broker_without_sasl_log_the_cause_and_show_no_secret() {
     let account = [
         ("KAFKA_SASL_USERNAME", "me"),
         ("KAFKA_SASL_PASSWORD", CANARY),
-        ("KAFKA_PROP_SSL_KEYSTORE_PASSWORD", CANARY),
+        ("KAFKA_PROP_SASL_KERBEROS_PRINCIPAL", CANARY),
         ("RUST_LOG", "trace"),
         ("KAFKA_PROP_DEBUG", "all"),
     ];
