@@ -82,6 +82,8 @@ fn a_replica_that_commits_before_it_logs_is_found_to_lose_messages() {
             && starting.group_id.is_some()
         {
             let mut lines = [line.clone(), line.clone()];
+            lines[0].seq = 0;
+            lines[1].seq = 1;
             lines[1].entry = Entry::ReceivedSummary(journal::ReceivedSummary {
                 count: 40,
                 rate_per_sec: 0.0,

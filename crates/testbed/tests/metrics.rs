@@ -110,7 +110,7 @@ fn a_replica_that_receives_none_of_its_waiting_messages_is_not_alive() {
     let broken = vec![RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN; 100_000];
     broker.cluster.request_errors(RDKafkaApiKey::Fetch, &broken);
     replica.wait_until("not alive", |replica| {
-        replica.ask("/livez") == (503, "messages wait, and none arrives".to_owned())
+        replica.ask("/livez") == (503, "messages are waiting but none arrives".to_owned())
     });
     assert_eq!(replica.ask("/readyz").0, 503);
     assert!(value(&replica, "kafka_consumer_lag_messages") > 0.0);

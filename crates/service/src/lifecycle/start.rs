@@ -115,7 +115,7 @@ pub fn start<S: Service>(service: S, stop: impl Future<Output = ()>) -> ExitCode
 fn begin<S: Service>(service: &S) -> Result<(S::Settings, Arc<Journal>, Identity), Failure> {
     let environment = Environment::of_process();
     let filter = EnvFilter::try_new(environment.log_filter()).map_err(|_| {
-        let hint = "set directives such as `info` or `warn,librdkafka=debug`";
+        let hint = "set it to directives such as `info` or `warn,librdkafka=debug`";
         Problem::new("RUST_LOG", "is not a valid tracing filter", hint)
     });
     let (settings, filter) = match (S::read_settings(&environment), filter) {
@@ -123,6 +123,11 @@ fn begin<S: Service>(service: &S) -> Result<(S::Settings, Arc<Journal>, Identity
         (settings, filter) => {
             let mut problems = settings.err().map_or(Vec::new(), |problems| problems.0);
             problems.extend(filter.err());
+            // A misspelt name often explains why another setting is missing.
+            for (variable, nearest) in environment.unknown() {
+                let hint = nearest.map_or("remove it".to_owned(), |nearest| format!("did you mean {nearest}?"));
+                problems.push(Problem::new(variable, "is not a known setting", hint));
+            }
             return Err(Failure::Settings(Problems(problems)));
         }
     };
@@ -153,7 +158,7 @@ fn begin<S: Service>(service: &S) -> Result<(S::Settings, Arc<Journal>, Identity
         }
     }
     if connection.exposes_password {
-        let next_step = "use KAFKA_SECURITY_PROTOCOL=SASL_SSL, or a SCRAM mechanism";
+        let next_step = "set KAFKA_SECURITY_PROTOCOL=SASL_SSL, or KAFKA_SASL_MECHANISM to a SCRAM mechanism";
         warn!(next_step, "password is sent unencrypted");
     }
     Ok((settings, journal, identity))

@@ -7,7 +7,7 @@ use kafka_config::Problems;
 /// The reason for which a service ends without having finished its work.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// librdkafka refuses the combination of settings. Nothing was contacted.
+    /// A setting is wrong. No broker was contacted.
     #[error("{0}")]
     Settings(Problems),
     /// The broker refuses the account, which has not worked since the process started.
