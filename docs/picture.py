@@ -15,9 +15,9 @@ from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
 SANDBOX, PICTURE = sys.argv[1:]
-ARGUMENTS = ["--rate", "2", "--count", "52"]
+ARGUMENTS = ["--rate", "2", "--count", "60"]
 VICTIM, SURVIVOR = "consumer-2", "consumer-1"
-# The victim is killed when it has received that many messages; each has its number as a field.
+# The victim is killed when each of the two has received that many messages: the group has formed then, and its commits are accepted.
 RECEIVED_BEFORE_THE_KILL = 8
 COLUMNS = 104
 
@@ -71,23 +71,28 @@ class Line:
 
 
 def watch_sandbox():
-    """All lines of a run, and the index of the first one after the kill."""
+    """All lines of a run, and the index of the line about the kill, which is added to them."""
     settings = ("KAFKA_", "PRODUCER_", "CONSUMER_", "LOG_", "RUST_LOG", "HTTP_ADDR", "OTEL_", "SHUTDOWN_")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(settings)}
     sandbox = subprocess.Popen(
         [SANDBOX, *ARGUMENTS], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment | {"CLICOLOR_FORCE": "1"}
     )
-    lines, kill, received = [], None, 0
+    lines, kill, received = [], None, {VICTIM: 0, SURVIVOR: 0}
     for text in sandbox.stdout:
         lines.append(Line(text.rstrip("\n")))
-        received += lines[-1].is_of(VICTIM) and "num=" in lines[-1].plain
-        if kill is None and received == RECEIVED_BEFORE_THE_KILL:
+        receiver = next((name for name in received if lines[-1].is_of(name) and "num=" in lines[-1].plain), None)
+        if receiver:
+            received[receiver] += 1
+        # Right after a message of the victim, which is not committed yet and will therefore be received again.
+        if kill is None and receiver == VICTIM and min(received.values()) >= RECEIVED_BEFORE_THE_KILL:
             kill = len(lines)
-            subprocess.run(["kill", "-9", process_id(lines, VICTIM)], check=True)
+            command = ["kill", "-9", process_id(lines, VICTIM)]
+            subprocess.run(command, check=True)
+            lines.append(Line(f"\x1b[3m# in another terminal: {' '.join(command)}\x1b[0m"))
     sandbox.wait()
     if kill is None or sandbox.returncode != 0:
         print("\n".join(line.plain for line in lines))
-        sys.exit(f"no picture: the sandbox ended with {sandbox.returncode}, or {VICTIM} never received a message")
+        sys.exit(f"no picture: the sandbox ended with {sandbox.returncode}, or the replicas did not share the messages")
     return lines, kill
 
 
@@ -103,10 +108,11 @@ def selection(lines, kill):
     messages = [index for index in of_services if "num=" in lines[index].plain]
     # A message of each replica before the kill, with its delivery.
     before = [index for index in messages if index < kill][-6:]
-    end_of_victim = [index for index in range(kill, len(lines)) if lines[index].plain.startswith(VICTIM) and index not in of_services][:1]
+    # The command, and the sandbox's own line about the end of the victim.
+    end_of_victim = [index for index in range(kill, verdict) if VICTIM in lines[index].plain and index not in of_services][:1]
     assigned = [index for index in of_services if index >= kill and lines[index].is_of(SURVIVOR) and "assigned" in lines[index].plain]
     takeover = [index for index in of_services if index >= (assigned or [kill])[0]][:6]
-    kept = {*range(of_services[0]), *before, *end_of_victim, *takeover, *range(report, verdict + 1)}
+    kept = {*range(of_services[0]), *before, kill, *end_of_victim, *takeover, *range(report, verdict + 1)}
     chosen = []
     for index, line in enumerate(lines[: verdict + 1]):
         if index in kept:
