@@ -47,7 +47,13 @@ fn program() -> Result<String> {
 fn below(directory: &Path, program: &Path) -> PathBuf {
     match program.strip_prefix(directory) {
         // The shell looks up a name without a slash in `PATH`.
-        Ok(relative) => if relative.components().count() > 1 { relative.into() } else { Path::new(".").join(relative) },
+        Ok(relative) => {
+            if relative.components().count() > 1 {
+                relative.into()
+            } else {
+                Path::new(".").join(relative)
+            }
+        }
         Err(_) => program.into(),
     }
 }

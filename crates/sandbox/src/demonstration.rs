@@ -184,7 +184,8 @@ impl Demonstration {
         }
         if matches!(self.phase, Phase::Running) && self.with_role(Role::Consumer).next().is_none() {
             let pid = std::process::id();
-            self.screen.headline(&format!("No replica is left; messages wait on the broker. `kill -USR1 {pid}` adds one."));
+            self.screen
+                .headline(&format!("No replica is left; messages wait on the broker. `kill -USR1 {pid}` adds one."));
         }
     }
 
