@@ -136,10 +136,9 @@ impl Demonstration {
              Try this in another terminal, and watch how the group shares the partitions:"
         ));
         for service in &self.services {
-            let effect = match service.role {
-                Role::Producer => "",
-                Role::Consumer if *consumers > 1 => "; the others take over within 12 s",
-                Role::Consumer => "; add another one to take over",
+            let effect = match service.name.as_str() {
+                "consumer-1" if *consumers > 1 => "; the others take over after some 7 s",
+                _ => "",
             };
             self.screen.print(&format!("  kill -9 {:<8}  kill {}{effect}", service.pid(), service.name));
         }

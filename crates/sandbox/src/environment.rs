@@ -17,8 +17,9 @@ const KEPT: &str = "RUST_LOG";
 const FETCH_WAIT: (&str, &str) = ("KAFKA_PROP_FETCH_WAIT_MAX_MS", "20");
 
 /// Short, so that the others soon take over a killed replica's partitions: the mock broker waits for this time to declare the
-/// replica dead, and then for one second less until it assigns the partitions again.
-const SESSION_TIMEOUT: (&str, &str) = ("KAFKA_SESSION_TIMEOUT_MS", "6000");
+/// replica dead, and then for one second less until it assigns the partitions again. The second wait also follows when the
+/// leader of a forming group answers the broker before the other members do: the mock broker sends those back to join again.
+const SESSION_TIMEOUT: (&str, &str) = ("KAFKA_SESSION_TIMEOUT_MS", "4000");
 
 /// Returns whether a variable is a setting of the services. The sandbox removes these from its services' environment,
 /// because one that was meant for something else would break the demonstration: with `HTTP_ADDR`, for example, all services
