@@ -1,67 +1,107 @@
 //! The embedded broker: librdkafka's mock cluster, on a port of this machine.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::KafkaResult;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 use rdkafka::{ClientConfig, TopicPartitionList};
 
-pub(crate) const TOPIC: &str = "demo";
-const WATCH_EVERY: Duration = Duration::from_millis(250);
-const WATCH_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// One broker with one topic.
-pub(crate) struct Broker {
-    cluster: MockCluster<'static, DefaultProducerContext>,
-    partitions: i32,
+/// A broker with one topic, inside this process.
+///
+/// It is a development stand-in: plaintext without authentication, on 127.0.0.1 only, everything in memory, and at most 5 MB
+/// per partition, beyond which it deletes the oldest messages.
+#[expect(missing_debug_implementations, reason = "the mock cluster has no Debug")]
+pub struct EmbeddedBroker {
+    /// The mock cluster, through which a test makes the broker fail.
+    pub cluster: MockCluster<'static, DefaultProducerContext>,
+    /// The name of the topic.
+    pub topic: String,
 }
 
-/// What is to be seen of a partition from outside.
-pub(crate) struct Seen {
-    pub(crate) partition: i32,
-    /// Everything below was forgotten.
-    pub(crate) begin: i64,
-    /// Everything below is committed by the group.
-    pub(crate) committed: i64,
-}
-
-impl Broker {
-    pub(crate) fn start(partitions: i32) -> Result<Self> {
-        let cluster = MockCluster::new(1).context("could not start the embedded broker")?;
-        cluster.create_topic(TOPIC, partitions, 1).context("could not create the topic")?;
-        Ok(Self { cluster, partitions })
+impl EmbeddedBroker {
+    /// Starts a broker and creates `topic`; with 0 partitions the topic does not exist yet.
+    ///
+    /// # Errors
+    /// The mock cluster could not start or could not create the topic.
+    pub fn start(topic: impl Into<String>, partitions: i32) -> KafkaResult<Self> {
+        let broker = Self { cluster: MockCluster::new(1)?, topic: topic.into() };
+        if partitions > 0 {
+            broker.create_topic(partitions)?;
+        }
+        Ok(broker)
     }
 
-    pub(crate) fn bootstrap_servers(&self) -> String {
+    /// Creates the topic.
+    ///
+    /// # Errors
+    /// The mock cluster could not create it, for example because it exists.
+    pub fn create_topic(&self, partitions: i32) -> KafkaResult<()> {
+        self.cluster.create_topic(&self.topic, partitions, 1)
+    }
+
+    /// The address for clients, as `host:port`.
+    #[must_use]
+    pub fn bootstrap_servers(&self) -> String {
         self.cluster.bootstrap_servers()
     }
 
-    /// Looks at all partitions several times a second, until the returned sender is dropped.
-    pub(crate) fn watch(&self, group: &str, tell: impl Fn(Seen) + Send + 'static) -> Result<Sender<()>> {
-        let client: BaseConsumer = ClientConfig::new()
-            .set("bootstrap.servers", self.bootstrap_servers())
-            .set("group.id", group)
-            .create()
-            .context("could not watch the broker")?;
+    /// The configuration of a client that connects to this broker.
+    #[must_use]
+    pub fn client_config(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", self.bootstrap_servers());
+        config
+    }
+
+    /// Creates a client that looks at the progress of `group` without being a member.
+    ///
+    /// # Errors
+    /// librdkafka could not create the client.
+    pub fn observe(&self, group: &str, partitions: i32) -> KafkaResult<GroupObserver> {
+        let client = self.client_config().set("group.id", group).create()?;
+        Ok(GroupObserver { client, topic: self.topic.clone(), partitions })
+    }
+}
+
+/// Looks at a group's committed offsets and at the partitions of its topic, without being a member of the group.
+#[expect(missing_debug_implementations, reason = "the client has no Debug")]
+pub struct GroupObserver {
+    client: BaseConsumer,
+    topic: String,
+    partitions: i32,
+}
+
+impl GroupObserver {
+    /// The offset of the next message for the group in each partition for which it has committed one, as
+    /// `(partition, offset)`.
+    ///
+    /// # Errors
+    /// The broker did not answer within `timeout`.
+    pub fn committed(&self, timeout: Duration) -> KafkaResult<Vec<(i32, i64)>> {
         let mut list = TopicPartitionList::new();
-        list.add_partition_range(TOPIC, 0, self.partitions - 1);
-        let (until, over): (_, Receiver<()>) = channel();
-        std::thread::spawn(move || {
-            while over.recv_timeout(WATCH_EVERY) == Err(RecvTimeoutError::Timeout) {
-                // What can't be seen now is seen the next time.
-                let Ok(offsets) = client.committed_offsets(list.clone(), WATCH_TIMEOUT) else { continue };
-                for element in offsets.elements() {
-                    let partition = element.partition();
-                    let committed = element.offset().to_raw().unwrap_or(0);
-                    if let Ok((begin, _)) = client.fetch_watermarks(TOPIC, partition, WATCH_TIMEOUT) {
-                        tell(Seen { partition, begin, committed });
-                    }
-                }
-            }
-        });
-        Ok(until)
+        list.add_partition_range(&self.topic, 0, self.partitions - 1);
+        let offsets = self.client.committed_offsets(list, timeout)?;
+        let committed = |offset: rdkafka::Offset| offset.to_raw().filter(|offset| *offset >= 0);
+        Ok(offsets
+            .elements()
+            .iter()
+            .filter_map(|element| Some((element.partition(), committed(element.offset())?)))
+            .collect())
+    }
+
+    /// The offset of the oldest message in a partition: the broker has deleted everything below.
+    ///
+    /// # Errors
+    /// The broker did not answer within `timeout`.
+    pub fn oldest_offset(&self, partition: i32, timeout: Duration) -> KafkaResult<i64> {
+        Ok(self.client.fetch_watermarks(&self.topic, partition, timeout)?.0)
+    }
+
+    /// All partitions of the topic.
+    #[must_use]
+    pub fn partitions(&self) -> std::ops::Range<i32> {
+        0..self.partitions
     }
 }

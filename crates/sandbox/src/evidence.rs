@@ -1,27 +1,59 @@
-//! The lines of all services: judged while they come, and kept for a second look.
+//! The evidence: the log lines of all services, accounted for as they arrive and kept for a second reading.
 
 use std::collections::BTreeMap;
 use std::io::{BufReader, Seek as _, Write as _};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use audit::{Account, Lines, Report, each_line};
 use journal::{Entry, from_line};
 use tempfile::NamedTempFile;
 
-use crate::broker::{Seen, TOPIC};
+use crate::broker::GroupObserver;
+use crate::{GROUP, TOPIC};
 
-pub(crate) const GROUP: &str = "sandbox";
+const WATCH_EVERY: Duration = Duration::from_millis(250);
+const WATCH_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What the services have said so far.
+/// The state of a partition on the broker.
+pub(crate) struct PartitionState {
+    partition: i32,
+    /// The broker has deleted everything below this offset.
+    oldest: i64,
+    /// The group has committed everything below this offset.
+    committed: i64,
+}
+
+/// Reports the state of every partition several times a second, until the returned sender is dropped.
+pub(crate) fn watch(observer: GroupObserver, report: impl Fn(PartitionState) + Send + 'static) -> Sender<()> {
+    let (keep_watching, stopped) = channel();
+    std::thread::spawn(move || {
+        while stopped.recv_timeout(WATCH_EVERY) == Err(RecvTimeoutError::Timeout) {
+            // A request that fails is repeated in the next round.
+            let Ok(offsets) = observer.committed(WATCH_TIMEOUT) else { continue };
+            let offsets: BTreeMap<i32, i64> = offsets.into_iter().collect();
+            for partition in observer.partitions() {
+                let committed = offsets.get(&partition).copied().unwrap_or(0);
+                if let Ok(oldest) = observer.oldest_offset(partition, WATCH_TIMEOUT) {
+                    report(PartitionState { partition, oldest, committed });
+                }
+            }
+        }
+    });
+    keep_watching
+}
+
+/// What the services' lines and the broker's partitions show so far.
 pub(crate) struct Evidence {
     account: Account,
     file: NamedTempFile,
-    /// The next offset of each partition at the last look.
-    stood: BTreeMap<i32, i64>,
-    /// How far the group has committed each partition.
+    /// The group's next offset in each partition when its state was last reported.
+    last_next: BTreeMap<i32, i64>,
+    /// The group's committed offset in each partition.
     committed: BTreeMap<i32, i64>,
-    /// Names of the instances.
-    names: BTreeMap<String, String>,
+    /// The name of the service behind each instance.
+    services: BTreeMap<String, String>,
 }
 
 impl Evidence {
@@ -30,34 +62,33 @@ impl Evidence {
         Ok(Self {
             account: Account::complete(),
             file,
-            stood: BTreeMap::new(),
+            last_next: BTreeMap::new(),
             committed: BTreeMap::new(),
-            names: BTreeMap::new(),
+            services: BTreeMap::new(),
         })
     }
 
-    pub(crate) fn add(&mut self, name: &str, text: &str) -> Result<()> {
-        writeln!(self.file, "{text}").context("could not keep the evidence")?;
+    pub(crate) fn add_line(&mut self, service: &str, text: &str) -> Result<()> {
+        writeln!(self.file, "{text}").context("could not write the evidence to its file")?;
         if let Ok(line) = from_line(text) {
             if matches!(line.entry, Entry::Starting(_)) {
-                self.names.insert(line.instance.clone(), name.to_owned());
+                self.services.insert(line.instance.clone(), service.to_owned());
             }
             self.account.add(&line);
         }
         Ok(())
     }
 
-    /// Takes note of how a partition looks from outside: what was forgotten, and how far the group has committed.
-    pub(crate) fn see(&mut self, seen: &Seen) {
-        let Seen { partition, begin, committed } = *seen;
-        // The group may have jumped over what was forgotten since the last look, so it counts where it stood then.
-        let next = self.account.next_offsets(GROUP).find(|(of, _)| *of == partition).map_or(0, |(_, next)| next);
-        let stood = self.stood.insert(partition, next).unwrap_or(0);
-        self.account.forgotten(TOPIC, partition, stood, begin - 1);
+    pub(crate) fn add_state(&mut self, state: &PartitionState) {
+        let PartitionState { partition, oldest, committed } = *state;
+        // The group may have skipped deleted messages since the last report, so its position at that time decides which ones.
+        let next = self.account.next_offsets(GROUP).find(|(known, _)| *known == partition).map_or(0, |(_, next)| next);
+        let last_next = self.last_next.insert(partition, next).unwrap_or(0);
+        self.account.forgotten(TOPIC, partition, last_next, oldest - 1);
         self.committed.insert(partition, committed);
     }
 
-    /// Whether the group has received everything that was acknowledged, and committed everything that it received.
+    /// Returns whether the group has received everything that was acknowledged, and committed everything that it received.
     pub(crate) fn is_caught_up(&self) -> bool {
         let is_committed =
             |(partition, next)| self.committed.get(&partition).is_some_and(|committed| *committed >= next);
@@ -74,15 +105,15 @@ impl Evidence {
         Ok(report)
     }
 
-    /// `text` with the names of the services beside their instances.
-    pub(crate) fn named(&self, text: &str) -> String {
-        let with_name = |text: String, (instance, name): (&String, &String)| {
-            text.replace(instance.as_str(), &format!("{name} ({instance})"))
+    /// Puts the names of the services in front of their instances in `text`.
+    pub(crate) fn name_services(&self, text: &str) -> String {
+        let add_name = |text: String, (instance, service): (&String, &String)| {
+            text.replace(instance.as_str(), &format!("{service} ({instance})"))
         };
-        self.names.iter().fold(text.to_owned(), with_name)
+        self.services.iter().fold(text.to_owned(), add_name)
     }
 
-    /// Leaves the file where it is, for a person to look at; gives its path.
+    /// Keeps the file for the user to look at, and returns its path.
     pub(crate) fn keep(self) -> Result<String> {
         let (_, path) = self.file.keep().context("could not keep the evidence")?;
         Ok(path.display().to_string())

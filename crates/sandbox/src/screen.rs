@@ -1,11 +1,11 @@
-//! What a person sees: each service's lines behind its name, in a colour of its own.
+//! What the user sees: each service's lines behind its name, in a colour of its own.
 
 use std::io::Write as _;
 
 use anstyle::{AnsiColor, Style};
 use serde_json::{Map, Value};
 
-/// Fields that are the same in every line here, or say what the name before the line says.
+/// Fields that have the same value in every line here, or repeat the name in front of the line.
 const HIDDEN: &[&str] =
     &["client_id", "group_id", "instance", "pseq", "run", "service", "settings", "topic", "ts", "version"];
 const COLOURS: [AnsiColor; 6] = [
@@ -17,36 +17,37 @@ const COLOURS: [AnsiColor; 6] = [
     AnsiColor::BrightMagenta,
 ];
 
-/// Standard output. A screen that is gone stops nothing: the services and the verdict go on.
+/// Standard output. Failed writes are ignored: the services and the verdict do not depend on the screen.
 #[derive(Default)]
 pub(crate) struct Screen {
-    names: Vec<String>,
+    /// The services that have a colour, in the order of their first line.
+    services: Vec<String>,
 }
 
 impl Screen {
-    /// A line of the sandbox itself.
-    pub(crate) fn say(&self, text: &str) {
+    /// Prints a line of the sandbox itself that should catch the eye.
+    pub(crate) fn headline(&self, text: &str) {
         let bold = Style::new().bold();
         drop(writeln!(anstream::stdout(), "{bold}{text}{bold:#}"));
     }
 
-    /// Text without decoration.
+    /// Prints text without decoration.
     pub(crate) fn print(&self, text: &str) {
         drop(writeln!(anstream::stdout(), "{text}"));
     }
 
-    /// A line of a service.
-    pub(crate) fn show(&mut self, name: &str, text: &str) {
-        let index = self.names.iter().position(|known| known == name).unwrap_or_else(|| {
-            self.names.push(name.to_owned());
-            self.names.len() - 1
+    /// Prints a log line of a service.
+    pub(crate) fn print_line(&mut self, service: &str, text: &str) {
+        let index = self.services.iter().position(|known| known == service).unwrap_or_else(|| {
+            self.services.push(service.to_owned());
+            self.services.len() - 1
         });
         let colour = COLOURS[index % COLOURS.len()].on_default();
         let line = match serde_json::from_str::<Map<String, Value>>(text) {
-            // Colours are taken out again where standard output is no terminal.
+            // `anstream` removes the colours when standard output is not a terminal.
             Ok(line) => journal::render_text(&line, HIDDEN, true),
             Err(_) => text.escape_debug().to_string(),
         };
-        drop(writeln!(anstream::stdout(), "{colour}{name:<11}{colour:#}| {line}"));
+        drop(writeln!(anstream::stdout(), "{colour}{service:<11}{colour:#}| {line}"));
     }
 }

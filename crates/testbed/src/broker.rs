@@ -1,117 +1,106 @@
-//! The embedded broker of the tests: librdkafka's mock cluster, in this process or in one that can be frozen.
+//! The embedded broker for tests: in the test's own process, or in a process that can be killed and frozen.
 
+use std::ops::Deref;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::mocking::MockCluster;
-use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer as _};
-use rdkafka::{ClientConfig, TopicPartitionList};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use sandbox::EmbeddedBroker;
 
 use crate::process::{Process, binary};
 
-/// A name that no other test has.
+/// Returns a topic name that no other test uses.
 pub fn topic() -> String {
     format!("topic-{}", uuid::Uuid::new_v4().simple())
 }
 
-/// A broker with one topic, in this process.
-#[allow(missing_debug_implementations, reason = "the mock cluster has none")]
-pub struct Broker {
-    /// The mock cluster, for what a test wants to break.
-    pub cluster: MockCluster<'static, DefaultProducerContext>,
-    /// The topic.
-    pub topic: String,
+/// The sandbox's [`EmbeddedBroker`] with a topic of its own, and with helpers that panic where a test cannot go on.
+///
+/// It dereferences to the embedded broker, so that tests reach its `cluster`, `topic` and `client_config`.
+#[expect(missing_debug_implementations, reason = "the embedded broker has no Debug")]
+pub struct Broker(EmbeddedBroker);
+
+impl Deref for Broker {
+    type Target = EmbeddedBroker;
+
+    fn deref(&self) -> &EmbeddedBroker {
+        &self.0
+    }
 }
 
 impl Broker {
-    /// Starts a broker whose topic has so many partitions; with 0 it has no topic yet.
+    /// Starts a broker whose topic has `partitions` partitions; with 0 the topic does not exist yet.
     pub fn start(partitions: i32) -> Self {
-        let cluster = MockCluster::new(1).expect("a mock cluster");
-        let broker = Self { cluster, topic: topic() };
-        if partitions > 0 {
-            broker.create_topic(partitions);
-        }
-        broker
+        Self(EmbeddedBroker::start(topic(), partitions).expect("the embedded broker starts"))
     }
 
     /// Creates the topic.
     pub fn create_topic(&self, partitions: i32) {
-        self.cluster.create_topic(&self.topic, partitions, 1).expect("a topic");
+        self.0.create_topic(partitions).expect("the topic is created");
     }
 
-    /// The variables that point a service here.
+    /// The settings that connect a service to this broker.
     pub fn variables(&self) -> Vec<(String, String)> {
-        vec![
-            ("KAFKA_BOOTSTRAP_SERVERS".into(), self.cluster.bootstrap_servers()),
-            ("KAFKA_TOPIC".into(), self.topic.clone()),
-        ]
+        vec![("KAFKA_BOOTSTRAP_SERVERS".into(), self.bootstrap_servers()), ("KAFKA_TOPIC".into(), self.topic.clone())]
     }
 
-    /// A client's configuration for this broker.
-    pub fn client_config(&self) -> ClientConfig {
-        let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", self.cluster.bootstrap_servers());
-        config
-    }
-
-    /// Waits until `group` has committed so many messages.
+    /// Waits until `group` has committed `messages` messages in all partitions together.
     ///
-    /// The mock cluster refuses commits while a group rebalances, which Kafka does not; so on it replicas may be stopped
-    /// together only when they have nothing to commit.
+    /// The mock cluster refuses commits while a group rebalances, which Kafka does not. Therefore tests may stop several
+    /// replicas at the same time only after everything was committed.
     pub fn wait_for_commits(&self, group: &str, partitions: i32, messages: i64) {
-        let mut config = self.client_config();
-        let client: BaseConsumer = config.set("group.id", group).create().expect("a client");
-        let mut list = TopicPartitionList::new();
-        list.add_partition_range(&self.topic, 0, partitions - 1);
+        let observer = self.observe(group, partitions).expect("librdkafka creates a client");
         let deadline = Instant::now() + Duration::from_secs(30);
         loop {
-            let committed = client.committed_offsets(list.clone(), Duration::from_secs(5)).expect("offsets");
-            let offsets = committed.elements().into_iter().filter_map(|it| it.offset().to_raw());
-            let sum: i64 = offsets.filter(|offset| *offset > 0).sum();
+            let committed =
+                observer.committed(Duration::from_secs(5)).expect("the broker returns the committed offsets");
+            let sum: i64 = committed.iter().map(|(_, offset)| offset).sum();
             if sum == messages {
                 return;
             }
-            assert!(Instant::now() < deadline, "waited in vain for {messages} commits, {sum} are there");
+            assert!(Instant::now() < deadline, "timed out waiting for {messages} committed messages; there are {sum}");
         }
     }
 
-    /// Writes values as a foreign producer does: without a key, all to partition 0.
+    /// Writes values as a foreign producer does: without keys, all to partition 0.
     pub fn write(&self, values: &[Option<&[u8]>]) {
         let mut config = self.client_config();
-        let producer: BaseProducer = config.set("message.max.bytes", "10000000").create().expect("a producer");
+        let producer: BaseProducer =
+            config.set("message.max.bytes", "10000000").create().expect("librdkafka creates a producer");
         for value in values {
             let mut record: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(&self.topic).partition(0);
             record.payload = *value;
-            producer.send(record).map_err(|(error, _)| error).expect("a place in the queue");
+            producer.send(record).map_err(|(error, _)| error).expect("the queue has room");
         }
-        producer.flush(Duration::from_secs(10)).expect("every message written");
+        producer.flush(Duration::from_secs(10)).expect("every message is written");
     }
 }
 
-/// A broker in a process of its own, which can be killed and frozen. Its topic is `demo`.
+/// A broker in a process of its own (`sandbox --broker-only`), which a test can kill and freeze. Its topic is `demo`.
 #[derive(Debug)]
 pub struct BrokerProcess {
     /// The process.
     pub process: Process,
-    variables: Vec<(String, String)>,
 }
 
 impl BrokerProcess {
-    /// Starts it with ten partitions.
+    /// Starts the broker, with ten partitions.
     pub fn start() -> Self {
         let process = Process::start(binary("sandbox"), &["--broker-only"], &[]);
-        process.wait_for_text("cargo run -p consumer-svc");
-        let variables = process
-            .text()
-            .lines()
-            .filter_map(|line| line.strip_prefix("export ")?.split_once('='))
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect();
-        Self { process, variables }
+        // The last line that it prints.
+        process.wait_for_text("sandbox consumer\n");
+        Self { process }
     }
 
-    /// The variables that point a service here.
+    /// The settings that connect a service to this broker, without what suits only demonstrations.
     pub fn variables(&self) -> Vec<(String, String)> {
-        self.variables.clone()
+        let connection = ["KAFKA_BOOTSTRAP_SERVERS", "KAFKA_TOPIC"];
+        self.printed_variables().into_iter().filter(|(name, _)| connection.contains(&name.as_str())).collect()
+    }
+
+    /// All settings that the sandbox prints for services started by hand.
+    pub fn printed_variables(&self) -> Vec<(String, String)> {
+        let text = self.process.text();
+        let exports = text.lines().filter_map(|line| line.strip_prefix("export ")?.split_once('='));
+        exports.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 }

@@ -1,4 +1,4 @@
-//! A collector of traces that keeps what it gets.
+//! A collector of OpenTelemetry traces that keeps every span it receives.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -17,28 +17,28 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use prost::Message as _;
 
-/// A span as it arrived.
+/// A span as the collector received it.
 #[derive(Debug, Clone)]
 pub struct Span {
-    /// Its name.
+    /// The name of the span.
     pub name: String,
-    /// What side of a message it is on.
+    /// Which side of a message the span belongs to: producer or consumer.
     pub kind: SpanKind,
-    /// Its trace and itself.
+    /// The trace id and the span id.
     pub id: (Vec<u8>, Vec<u8>),
-    /// Of the span that it is a part of; empty without one.
+    /// The span id of the parent; empty if there is none.
     pub parent: Vec<u8>,
-    /// The spans that it is linked to, as their `id`.
+    /// The `id` of each linked span.
     pub links: Vec<(Vec<u8>, Vec<u8>)>,
-    /// Nanoseconds since 1970 at which it started and ended.
+    /// Start and end, in nanoseconds since 1970.
     pub unix_nanos: (u64, u64),
-    /// Its attributes and those of its resource, as text.
+    /// The attributes of the span and of its resource, as text.
     pub attributes: BTreeMap<String, String>,
-    /// What went wrong, if anything did.
+    /// The error in the span's status, if there is one.
     pub error: Option<String>,
 }
 
-/// Listens until the test ends.
+/// A collector that listens on a free port until the test ends.
 #[derive(Debug)]
 pub struct Collector {
     address: SocketAddr,
@@ -46,10 +46,10 @@ pub struct Collector {
 }
 
 impl Collector {
-    /// Starts to listen.
+    /// Starts the collector.
     pub fn start() -> Self {
-        let executor = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let listener = executor.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("a port");
+        let executor = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("the runtime starts");
+        let listener = executor.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("a port is free");
         let address = listener.local_addr().expect("an address");
         let spans = Arc::new(Mutex::default());
         let collected = Arc::clone(&spans);
@@ -65,12 +65,12 @@ impl Collector {
         Self { address, spans }
     }
 
-    /// For `OTEL_EXPORTER_OTLP_ENDPOINT`.
+    /// The value for `OTEL_EXPORTER_OTLP_ENDPOINT`.
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// The spans of that name so far.
+    /// The spans with this name so far.
     pub fn spans(&self, name: &str) -> Vec<Span> {
         let spans = self.spans.lock().unwrap_or_else(PoisonError::into_inner);
         spans.iter().filter(|span| span.name == name).cloned().collect()
@@ -82,12 +82,12 @@ async fn collect(
     spans: Arc<Mutex<Vec<Span>>>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     assert_eq!(request.uri().path(), "/v1/traces");
-    let body = request.into_body().collect().await.expect("a body").to_bytes();
-    let export = ExportTraceServiceRequest::decode(body).expect("spans");
+    let body = request.into_body().collect().await.expect("the request has a body").to_bytes();
+    let export = ExportTraceServiceRequest::decode(body).expect("the body is an export request");
     let mut spans = spans.lock().unwrap_or_else(PoisonError::into_inner);
-    for of_resource in export.resource_spans {
-        let about = of_resource.resource.map_or(Vec::new(), |resource| resource.attributes);
-        for span in of_resource.scope_spans.into_iter().flat_map(|scope| scope.spans) {
+    for resource_spans in export.resource_spans {
+        let resource_attributes = resource_spans.resource.map_or(Vec::new(), |resource| resource.attributes);
+        for span in resource_spans.scope_spans.into_iter().flat_map(|scope| scope.spans) {
             spans.push(Span {
                 kind: span.kind(),
                 name: span.name,
@@ -95,7 +95,7 @@ async fn collect(
                 parent: span.parent_span_id,
                 links: span.links.into_iter().map(|link| (link.trace_id, link.span_id)).collect(),
                 unix_nanos: (span.start_time_unix_nano, span.end_time_unix_nano),
-                attributes: about.iter().cloned().chain(span.attributes).map(text).collect(),
+                attributes: resource_attributes.iter().cloned().chain(span.attributes).map(text).collect(),
                 error: span.status.map(|status| status.message).filter(|message| !message.is_empty()),
             });
         }

@@ -1,22 +1,30 @@
-//! The sandbox as a person uses it: started, watched, something killed, ended.
+//! The sandbox as a user sees it: started, watched, disturbed, ended.
 
-use std::time::Duration;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
-use testbed::{Process, binary};
+use testbed::{BrokerProcess, Process, binary};
 
 fn sandbox(arguments: &[&str]) -> Process {
     Process::start(binary("sandbox"), arguments, &[])
 }
 
-/// Process ids of the services, as the sandbox shows them.
-fn pids(text: &str) -> Vec<Pid> {
-    let shown = text.lines().filter_map(|line| line.split_once("kill -9 "));
-    shown.filter_map(|(_, pid)| Pid::from_raw(pid.trim().parse().ok()?)).collect()
+/// The process ids of the services, from the commands that the sandbox prints.
+fn service_pids(text: &str) -> Vec<Pid> {
+    let pids = text.lines().filter_map(|line| line.trim().strip_prefix("kill -9 "));
+    pids.filter_map(|pid| Pid::from_raw(pid.split(' ').next()?.parse().ok()?)).collect()
+}
+
+/// The last lines of the output, because a demonstration at a high rate prints too much to show.
+fn tail(process: &Process) -> String {
+    let text = process.text();
+    let lines: Vec<&str> = text.lines().rev().take(20).collect();
+    lines.into_iter().rev().collect::<Vec<_>>().join("\n")
 }
 
 #[test]
-fn it_sends_a_count_shows_who_received_what_and_proves_it() {
+fn a_demonstration_with_a_count_shows_who_received_what_and_proves_delivery() {
     let mut sandbox = sandbox(&["--count", "20", "--rate", "10"]);
     assert_eq!(sandbox.wait().code(), Some(0), "{}", sandbox.text());
     let text = sandbox.text();
@@ -25,7 +33,35 @@ fn it_sends_a_count_shows_who_received_what_and_proves_it() {
     }
     assert!(text.contains("received 20  different 20"), "{text}");
     assert!(text.contains("verdict: PROVEN"), "{text}");
-    assert!(!text.contains('\u{1b}'), "no colours where there is no terminal");
+    assert!(!text.contains('\u{1b}'), "there are colours although standard output is not a terminal");
+}
+
+#[test]
+fn settings_in_the_users_environment_do_not_reach_the_services() {
+    let variables = [
+        ("HTTP_ADDR", "127.0.0.1:1"),
+        ("KAFKA_SASL_PASSWORD_FILE", "/no/such/file"),
+        ("KAFKA_GROUP_ID", "other"),
+        ("PRODUCER_RATE_PER_SEC", "never"),
+        ("OTEL_TRACES_SAMPLER", "never"),
+        ("LOG_FORMAT", "never"),
+        ("SHUTDOWN_TIMEOUT_MS", "never"),
+        ("RUST_LOG", "info,librdkafka=debug"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let mut sandbox = Process::start(binary("sandbox"), &["--count", "5", "--rate", "10"], &variables);
+    assert_eq!(sandbox.wait().code(), Some(0), "{}", sandbox.text());
+    assert!(sandbox.text().contains("received 5  different 5"), "{}", sandbox.text());
+}
+
+/// `RUST_LOG` reaches the services, so an invalid one makes them fail.
+#[test]
+fn a_demonstration_whose_services_fail_is_not_proven() {
+    let variables = [("RUST_LOG".to_owned(), "info,=,".to_owned())];
+    let mut sandbox = Process::start(binary("sandbox"), &["--count", "5", "--rate", "10"], &variables);
+    assert_eq!(sandbox.wait().code(), Some(1), "{}", sandbox.text());
+    assert!(sandbox.text().contains("verdict: FAILED: a service failed"), "{}", sandbox.text());
+    assert!(!sandbox.text().contains("PROVEN"), "{}", sandbox.text());
 }
 
 #[test]
@@ -39,15 +75,54 @@ fn an_interrupt_stops_everything_in_order() {
 }
 
 #[test]
+fn the_first_interrupt_after_the_producer_has_ended_stops_in_order_too() {
+    // The producer ends after half a second, and the group forms only after three.
+    let mut sandbox = sandbox(&["--rate", "10", "--count", "5"]);
+    sandbox.wait_for_text("producer has ended");
+    sandbox.signal(Signal::INT);
+    sandbox.wait_for_text("Ctrl-C again ends at once");
+    assert_eq!(sandbox.wait().code(), Some(0), "{}", sandbox.text());
+    assert!(sandbox.text().contains("received 5  different 5"), "{}", sandbox.text());
+}
+
+#[test]
+fn a_second_interrupt_ends_at_once() {
+    let mut sandbox = sandbox(&["--rate", "10", "--count", "5"]);
+    sandbox.wait_for_text("producer has ended");
+    sandbox.signal(Signal::INT);
+    sandbox.wait_for_text("Ctrl-C again ends at once");
+    sandbox.signal(Signal::INT);
+    assert_eq!(sandbox.wait().code(), Some(130), "{}", sandbox.text());
+    assert!(!sandbox.text().contains("\nverdict: "), "{}", sandbox.text());
+}
+
+#[test]
 fn a_killed_replica_is_replaced_by_the_others_and_nothing_is_lost() {
     let mut sandbox = sandbox(&["--rate", "50"]);
     sandbox.wait_for_text("message received");
-    let replica = pids(&sandbox.text())[1];
-    kill_process(replica, Signal::KILL).unwrap();
+    let first_replica = service_pids(&sandbox.text())[1];
+    kill_process(first_replica, Signal::KILL).unwrap();
     sandbox.wait_for_text("owned=[0,1,2,3,4,5,6,7,8,9]");
     sandbox.signal(Signal::INT);
     assert_eq!(sandbox.wait().code(), Some(0), "{}", sandbox.text());
     assert!(sandbox.text().contains("SIGKILL"), "{}", sandbox.text());
+}
+
+#[test]
+fn an_added_replica_gets_a_share_of_the_partitions() {
+    let mut sandbox = sandbox(&["--rate", "10", "--consumers", "1"]);
+    sandbox.wait_for_text("message received");
+    sandbox.signal(Signal::USR1);
+    sandbox.wait_for_text("consumer-2 was added");
+    sandbox.wait_until("five partitions for the second replica", |sandbox| {
+        sandbox.text().lines().any(|line| {
+            line.starts_with("consumer-2")
+                && line.contains("partitions assigned")
+                && line.split("owned=").nth(1).is_some_and(|owned| owned.split(',').count() == 5)
+        })
+    });
+    sandbox.signal(Signal::INT);
+    assert_eq!(sandbox.wait().code(), Some(0), "{}", sandbox.text());
 }
 
 #[test]
@@ -57,37 +132,60 @@ fn without_replicas_nothing_is_proven() {
 }
 
 #[test]
-fn replicas_that_come_too_late_for_the_embedded_broker_are_no_proof() {
-    // One partition holds some 50,000 messages: at this rate they are gone before the group has formed.
+fn messages_that_the_broker_deleted_before_they_were_read_are_no_proof() {
+    // One partition holds some 50,000 messages: at this rate the first ones are deleted before the group has formed.
     let mut sandbox = sandbox(&["--count", "120000", "--rate", "20000", "--partitions", "1", "--consumers", "1"]);
     assert_eq!(sandbox.wait().code(), Some(3), "{}", tail(&sandbox));
-    assert!(sandbox.text().contains("the broker forgot"), "{}", tail(&sandbox));
-}
-
-fn tail(process: &Process) -> String {
-    let text = process.text();
-    let lines: Vec<&str> = text.lines().rev().take(20).collect();
-    lines.into_iter().rev().collect::<Vec<_>>().join("\n")
+    assert!(sandbox.text().contains("not sufficient"), "{}", tail(&sandbox));
 }
 
 #[test]
 fn a_killed_sandbox_leaves_no_service_behind() {
     let mut sandbox = sandbox(&["--rate", "10"]);
     sandbox.wait_for_text("message received");
-    let services = pids(&sandbox.text());
+    let services = service_pids(&sandbox.text());
     assert_eq!(services.len(), 3);
     sandbox.signal(Signal::KILL);
-    let started = std::time::Instant::now();
+    let killed_at = Instant::now();
     while services.iter().any(|pid| test_kill_process(*pid).is_ok()) {
-        assert!(started.elapsed() < Duration::from_secs(15), "services are still there");
+        assert!(killed_at.elapsed() < Duration::from_secs(15), "services are still running");
         std::thread::yield_now();
     }
     sandbox.wait();
 }
 
 #[test]
-fn wrong_usage_is_64() {
-    for wrong in [&["--rate", "0"][..], &["--rate", "1000000"], &["--consumers", "x"], &["--no-such-option"]] {
+fn services_started_by_hand_are_the_same_binary_and_ignore_their_standard_input() {
+    let broker = BrokerProcess::start();
+    let text = broker.process.text();
+    for role in ["producer", "consumer"] {
+        let suffix = format!("sandbox {role}");
+        let command = text.lines().find(|line| line.ends_with(&suffix)).expect("the command is printed");
+        let program = Path::new(command.split(' ').next().unwrap());
+        assert_eq!(program.canonicalize().unwrap(), binary("sandbox").canonicalize().unwrap(), "{command}");
+    }
+    // The standard input of both is empty, which does not end them.
+    let start = |role, name: &str, value: &str| {
+        let mut variables = broker.printed_variables();
+        variables.push((name.to_owned(), value.to_owned()));
+        Process::start(binary("sandbox"), &[role], &variables)
+    };
+    let mut replica = start("consumer", "CONSUMER_MAX_MESSAGES", "5");
+    let mut producer = start("producer", "PRODUCER_RATE_PER_SEC", "10");
+    assert_eq!(replica.wait().code(), Some(0), "{}", replica.text());
+    assert_eq!(replica.received_count(), 5);
+    assert_eq!(producer.stop().0, Some(0), "{}", producer.text());
+}
+
+#[test]
+fn wrong_usage_ends_with_64() {
+    for wrong in [
+        &["--rate", "0"][..],
+        &["--rate", "1000000"],
+        &["--consumers", "x"],
+        &["--no-such-option"],
+        &["--rate", "1", "producer"],
+    ] {
         assert_eq!(sandbox(wrong).wait().code(), Some(64), "{wrong:?}");
     }
 }

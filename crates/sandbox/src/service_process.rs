@@ -1,0 +1,88 @@
+//! A service as a child process.
+
+use std::process::{ExitStatus, Stdio};
+
+use anyhow::{Context as _, Result};
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{ChildStdin, Command};
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::arguments::Role;
+use crate::environment::is_setting;
+
+/// What happens to a service's process.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// The service wrote a line to its standard output.
+    Line { service: String, text: String },
+    /// The service has ended, and all its lines were sent before.
+    Ended { service: String, status: ExitStatus },
+}
+
+/// A running service.
+///
+/// The tests have a wrapper of their own, `testbed::Process`, which keeps all output and blocks until a condition holds. This
+/// one is asynchronous, because the demonstration waits for many services, signals and timers at the same time.
+pub(crate) struct ServiceProcess {
+    pub(crate) name: String,
+    pub(crate) role: Role,
+    pid: Pid,
+    /// Held open until the sandbox ends: the service stops at the end of its input.
+    _input: ChildStdin,
+}
+
+impl ServiceProcess {
+    /// Starts this program again in `role`, with `settings` and no other settings from the sandbox's own environment.
+    pub(crate) fn start(
+        role: Role,
+        name: &str,
+        settings: &[(&str, String)],
+        events: UnboundedSender<Event>,
+    ) -> Result<Self> {
+        let program = std::env::current_exe().context("could not find this program's file")?;
+        let mut command = Command::new(program);
+        command.args([role.subcommand(), "--stop-at-end-of-input"]);
+        for (variable, _) in std::env::vars_os() {
+            if variable.to_str().is_some_and(is_setting) {
+                command.env_remove(variable);
+            }
+        }
+        command.envs(settings.iter().map(|(variable, value)| (variable, value)));
+        command.env("LOG_FORMAT", "json");
+        // With a process group of its own a service does not get the terminal's Ctrl-C: the sandbox stops its services in order.
+        command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().with_context(|| format!("could not start {name}"))?;
+        let pid = child.id().and_then(|pid| Pid::from_raw(pid.cast_signed())).context("the child has no process id")?;
+        let input = child.stdin.take().context("the child has no standard input")?;
+        let output = child.stdout.take().context("the child has no standard output")?;
+
+        let service = name.to_owned();
+        tokio::spawn(async move {
+            let mut lines = BufReader::new(output).lines();
+            while let Ok(Some(text)) = lines.next_line().await {
+                // The receiver is gone only when the demonstration is over.
+                drop(events.send(Event::Line { service: service.clone(), text }));
+            }
+            if let Ok(status) = child.wait().await {
+                drop(events.send(Event::Ended { service, status }));
+            }
+        });
+        Ok(Self { name: name.to_owned(), role, pid, _input: input })
+    }
+
+    pub(crate) fn pid(&self) -> i32 {
+        self.pid.as_raw_nonzero().get()
+    }
+
+    /// Asks the service to stop, with SIGTERM.
+    pub(crate) fn stop(&self) {
+        // This fails if the service ended a moment ago.
+        kill_process(self.pid, Signal::TERM).ok();
+    }
+
+    /// Ends the service with SIGKILL.
+    pub(crate) fn kill(&self) {
+        kill_process(self.pid, Signal::KILL).ok();
+    }
+}
