@@ -6,8 +6,21 @@ use anstyle::{AnsiColor, Style};
 use serde_json::{Map, Value};
 
 /// Fields that have the same value in every line here, or repeat the name in front of the line.
-const HIDDEN: &[&str] =
-    &["client_id", "group_id", "instance", "pseq", "run", "service", "settings", "topic", "ts", "version"];
+const HIDDEN: &[&str] = &[
+    "account",
+    "client_id",
+    "cluster_id",
+    "group_id",
+    "instance",
+    "pseq",
+    "run",
+    "seq",
+    "service",
+    "settings",
+    "topic",
+    "ts",
+    "version",
+];
 const COLOURS: [AnsiColor; 6] = [
     AnsiColor::Cyan,
     AnsiColor::Magenta,
