@@ -184,7 +184,7 @@ wait_for 60 "messages flow" messages_flow
 step "the verdict: until here nothing is missing and nothing is repeated"
 drain
 expect_proven 0 "$work"/evidence/*.log
-expect_violation_without_a_line 0 "$work"/evidence/*.log
+expect_no_proof_without_a_line 0 "$work"/evidence/*.log
 
 step "a pod is deleted by force"
 kube scale deployment/producer-svc --replicas 1

@@ -212,7 +212,7 @@ fn list(instances: &BTreeSet<String>) -> String {
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Proven => "PROVEN: every acknowledged message was received, and none too often",
+            Self::Proven => "PROVEN: every acknowledged message was received, with no more repeats than permitted",
             Self::Violated => "VIOLATED: see the counts and the messages listed above",
             Self::Insufficient => "INSUFFICIENT EVIDENCE: no violation was found, but see the reasons above",
         })

@@ -131,12 +131,12 @@ fn what_a_log_shipper_does_to_lines_is_no_violation_and_a_lost_line_is_no_proof(
     }
     let lost = one_from_the_middle(&first);
     let (code, text) = audit(&[], &without(&whole, |line| line == lost));
-    assert!(code == Some(3) && text.contains("lines are missing"), "{text}");
+    assert!(code == Some(3) && text.contains("are missing: "), "{text}");
     // The lines of both sides about the same message: the numbers still show that something is missing.
     let num = serde_json::from_str::<Value>(lost).unwrap()["num"].clone();
     let of_message = |line: &str| serde_json::from_str::<Value>(line).is_ok_and(|line| line["num"] == num);
     let (code, text) = audit(&[], &without(&whole, of_message));
-    assert!(code == Some(3) && text.contains("lines are missing"), "{text}");
+    assert!(code == Some(3) && text.contains("are missing: "), "{text}");
     // A replica without its last line was killed, perhaps before it logged what it had received.
     let without_end = without(&whole, |line| first.contains(line) && has_message(line, "service stopped"));
     let lost = without(&without_end, |line| line == lost);

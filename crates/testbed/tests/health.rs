@@ -84,7 +84,7 @@ fn the_healthcheck_fails_for_a_frozen_service_and_for_one_that_has_ended() {
     drop(service);
     let mut check = healthcheck("consumer-svc", &address);
     assert_eq!(check.wait().code(), Some(1));
-    assert!(check.text().contains("the service does not listen"), "{}", check.text());
+    assert!(check.text().contains("nothing listens at HTTP_ADDR"), "{}", check.text());
 }
 
 #[test]

@@ -37,10 +37,10 @@ impl Account {
             let missing = instance.missing_lines();
             if let [(first, last), rest @ ..] = missing.as_slice() {
                 let count: u64 = missing.iter().map(|(first, last)| last - first + 1).sum();
-                let more = if rest.is_empty() { "" } else { ", and others" };
+                let more = if rest.is_empty() { "" } else { ", ..." };
                 doubts.push(format!(
-                    "instance {name}: {count} of its lines are missing (seq {first} to {last}{more}); collect them, or give the audit \
-                     logs that begin with `service starting`"
+                    "lines of instance {name} are missing: {count} (seq {first} to {last}{more}); give the audit all of its log, from \
+                     `service starting` on"
                 ));
             }
         }
