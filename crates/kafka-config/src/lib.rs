@@ -44,32 +44,19 @@
 //! # Ok::<(), kafka_config::Problems>(())
 //! ```
 
-mod checker;
-mod choices;
-mod connection;
-mod consumer;
-mod defaults;
-mod environment;
-mod features;
-mod names;
-mod passthrough;
-mod problem;
-mod producer;
-mod properties;
-mod runtime;
-mod security;
+mod librdkafka;
+mod settings;
 mod table;
-mod traces;
-mod variable;
+mod variables;
 
-pub use choices::{AutoOffsetReset, LogFormat, LogMessages, Rate};
-pub use connection::Connection;
-pub use consumer::ConsumerSettings;
-pub use environment::Environment;
-pub use problem::{Problem, Problems};
-pub use producer::ProducerSettings;
-pub use properties::Properties;
-pub use runtime::{RuntimeSettings, http_addr};
+pub use librdkafka::properties::Properties;
+pub use settings::choices::{AutoOffsetReset, LogFormat, LogMessages, Rate};
+pub use settings::connection::Connection;
+pub use settings::consumer::ConsumerSettings;
+pub use settings::producer::ProducerSettings;
+pub use settings::runtime::{RuntimeSettings, http_addr};
+pub use settings::traces::TracesSettings;
 pub use table::{env_example, help, markdown};
-pub use traces::TracesSettings;
-pub use variable::{AppliesTo, VARIABLES, Variable};
+pub use variables::environment::Environment;
+pub use variables::problem::{Problem, Problems};
+pub use variables::variable::{AppliesTo, VARIABLES, Variable};

@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use crate::defaults;
-use crate::passthrough::{FIXED, HAS_A_SETTING};
-use crate::variable::{AppliesTo, VARIABLES, Variable};
+use crate::librdkafka::defaults;
+use crate::settings::passthrough::{FIXED, HAS_A_SETTING};
+use crate::variables::variable::{AppliesTo, VARIABLES, Variable};
 
 const SECTIONS: [(AppliesTo, &str); 3] =
     [(AppliesTo::Both, "Both services"), (AppliesTo::Producer, "producer-svc"), (AppliesTo::Consumer, "consumer-svc")];

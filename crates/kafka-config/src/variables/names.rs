@@ -1,7 +1,7 @@
 //! Names of environment variables: which ones the services know, which `KAFKA_PROP_*` variable sets which librdkafka
 //! property, and which known name is closest to an unknown one.
 
-use crate::variable::VARIABLES;
+use crate::variables::variable::VARIABLES;
 
 const PREFIXES: [&str; 3] = ["KAFKA_", "PRODUCER_", "CONSUMER_"];
 const PROPERTY_PREFIX: &str = "KAFKA_PROP_";

@@ -4,9 +4,11 @@
 
 use serde::Deserialize;
 
-use crate::checker::Checker;
-use crate::choices::OTEL_TRACES_SAMPLERS;
-use crate::variable::{OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_SDK_DISABLED, OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG};
+use crate::settings::checker::Checker;
+use crate::settings::choices::OTEL_TRACES_SAMPLERS;
+use crate::variables::variable::{
+    OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_SDK_DISABLED, OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG,
+};
 
 #[derive(Default, Deserialize)]
 struct RawTraces {
@@ -58,8 +60,8 @@ fn ratio(raw: Option<&str>, checker: &mut Checker<'_>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::environment::Environment;
-    use crate::features::Features;
+    use crate::librdkafka::features::Features;
+    use crate::variables::environment::Environment;
 
     /// The settings, and the variables that have a problem.
     fn read(pairs: &[(&str, &str)]) -> (Option<TracesSettings>, Vec<String>) {

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::checker::Checker;
-use crate::choices::{LOG_FORMATS, LOG_MESSAGES_VALUES, LogFormat, LogMessages};
-use crate::environment::Environment;
-use crate::features::Features;
-use crate::problem::Problems;
-use crate::traces::TracesSettings;
-use crate::variable::{HTTP_ADDR, LOG_FORMAT, LOG_MESSAGES, SHUTDOWN_TIMEOUT_MS};
+use crate::librdkafka::features::Features;
+use crate::settings::checker::Checker;
+use crate::settings::choices::{LOG_FORMATS, LOG_MESSAGES_VALUES, LogFormat, LogMessages};
+use crate::settings::traces::TracesSettings;
+use crate::variables::environment::Environment;
+use crate::variables::problem::Problems;
+use crate::variables::variable::{HTTP_ADDR, LOG_FORMAT, LOG_MESSAGES, SHUTDOWN_TIMEOUT_MS};
 
 #[derive(Default, Deserialize)]
 struct RawRuntime {

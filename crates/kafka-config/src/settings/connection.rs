@@ -2,11 +2,11 @@
 
 use serde::Deserialize;
 
-use crate::checker::Checker;
-use crate::defaults;
-use crate::properties::Properties;
-use crate::security::Security;
-use crate::variable::{KAFKA_BOOTSTRAP_SERVERS, KAFKA_CLIENT_ID, KAFKA_TOPIC};
+use crate::librdkafka::defaults;
+use crate::librdkafka::properties::Properties;
+use crate::settings::checker::Checker;
+use crate::settings::security::Security;
+use crate::variables::variable::{KAFKA_BOOTSTRAP_SERVERS, KAFKA_CLIENT_ID, KAFKA_TOPIC};
 
 /// Kafka limits the length of a topic's name, because the name is a part of a directory's name on the broker.
 const TOPIC_MAX_CHARS: usize = 249;

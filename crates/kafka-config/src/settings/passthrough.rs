@@ -1,9 +1,9 @@
 //! `KAFKA_PROP_<NAME>`: librdkafka properties that have no setting of their own.
 
-use crate::checker::Checker;
-use crate::environment::Environment;
-use crate::problem::Problem;
-use crate::properties::Properties;
+use crate::librdkafka::properties::Properties;
+use crate::settings::checker::Checker;
+use crate::variables::environment::Environment;
+use crate::variables::problem::Problem;
 
 /// Properties that have a setting of their own, and the setting. They are refused here, because with two ways to set one
 /// property it would not be obvious which value applies.

@@ -2,17 +2,17 @@
 
 use serde::Deserialize;
 
-use crate::checker::Checker;
-use crate::choices::{COMPRESSION_TYPES, Rate};
-use crate::connection::Connection;
-use crate::defaults;
-use crate::environment::Environment;
-use crate::features::Features;
-use crate::passthrough;
-use crate::problem::Problems;
-use crate::properties::Properties;
-use crate::runtime::RuntimeSettings;
-use crate::variable::{
+use crate::librdkafka::defaults;
+use crate::librdkafka::features::Features;
+use crate::librdkafka::properties::Properties;
+use crate::settings::checker::Checker;
+use crate::settings::choices::{COMPRESSION_TYPES, Rate};
+use crate::settings::connection::Connection;
+use crate::settings::passthrough;
+use crate::settings::runtime::RuntimeSettings;
+use crate::variables::environment::Environment;
+use crate::variables::problem::Problems;
+use crate::variables::variable::{
     KAFKA_ACKS, KAFKA_COMPRESSION_TYPE, KAFKA_DELIVERY_TIMEOUT_MS, KAFKA_LINGER_MS, PRODUCER_MAX_MESSAGES,
     PRODUCER_RATE_PER_SEC,
 };

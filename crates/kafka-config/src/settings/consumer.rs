@@ -4,17 +4,17 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::checker::Checker;
-use crate::choices::{AUTO_OFFSET_RESETS, AutoOffsetReset, GROUP_PROTOCOLS};
-use crate::connection::Connection;
-use crate::defaults;
-use crate::environment::Environment;
-use crate::features::Features;
-use crate::passthrough;
-use crate::problem::Problems;
-use crate::properties::Properties;
-use crate::runtime::RuntimeSettings;
-use crate::variable::{
+use crate::librdkafka::defaults;
+use crate::librdkafka::features::Features;
+use crate::librdkafka::properties::Properties;
+use crate::settings::checker::Checker;
+use crate::settings::choices::{AUTO_OFFSET_RESETS, AutoOffsetReset, GROUP_PROTOCOLS};
+use crate::settings::connection::Connection;
+use crate::settings::passthrough;
+use crate::settings::runtime::RuntimeSettings;
+use crate::variables::environment::Environment;
+use crate::variables::problem::Problems;
+use crate::variables::variable::{
     CONSUMER_MAX_MESSAGES, KAFKA_AUTO_COMMIT_INTERVAL_MS, KAFKA_AUTO_OFFSET_RESET, KAFKA_GROUP_ID,
     KAFKA_GROUP_INSTANCE_ID, KAFKA_GROUP_PROTOCOL, KAFKA_MAX_POLL_INTERVAL_MS, KAFKA_SESSION_TIMEOUT_MS,
 };

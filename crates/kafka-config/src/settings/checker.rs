@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
-use crate::environment::Environment;
-use crate::features::Features;
-use crate::problem::Problem;
-use crate::variable::Variable;
+use crate::librdkafka::features::Features;
+use crate::variables::environment::Environment;
+use crate::variables::problem::Problem;
+use crate::variables::variable::Variable;
 
 /// Checks values and collects problems.
 ///

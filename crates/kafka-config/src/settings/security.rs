@@ -2,11 +2,11 @@
 
 use serde::Deserialize;
 
-use crate::checker::Checker;
-use crate::choices::{HOST_NAME_CHECKS, SASL_MECHANISMS, SECURITY_PROTOCOLS};
-use crate::passthrough;
-use crate::properties::Properties;
-use crate::variable::{
+use crate::librdkafka::properties::Properties;
+use crate::settings::checker::Checker;
+use crate::settings::choices::{HOST_NAME_CHECKS, SASL_MECHANISMS, SECURITY_PROTOCOLS};
+use crate::settings::passthrough;
+use crate::variables::variable::{
     KAFKA_SASL_MECHANISM, KAFKA_SASL_OAUTHBEARER_CONFIG, KAFKA_SASL_PASSWORD, KAFKA_SASL_USERNAME,
     KAFKA_SECURITY_PROTOCOL, KAFKA_SSL_CA_LOCATION, KAFKA_SSL_CERTIFICATE_LOCATION,
     KAFKA_SSL_ENDPOINT_IDENTIFICATION_ALGORITHM, KAFKA_SSL_KEY_LOCATION, KAFKA_SSL_KEY_PASSWORD, Variable,
@@ -212,10 +212,10 @@ fn tls(raw: RawSecurity, protocol: &str, checker: &mut Checker<'_>, properties: 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::consumer::ConsumerSettings;
-    use crate::environment::Environment;
-    use crate::features::Features;
-    use crate::problem::{Problem, Problems};
+    use crate::librdkafka::features::Features;
+    use crate::settings::consumer::ConsumerSettings;
+    use crate::variables::environment::Environment;
+    use crate::variables::problem::{Problem, Problems};
 
     const SECRET: &str = "hunter2-6fbe0c1d";
     /// What librdkafka lists in `builtin.features` when it is built without OpenSSL.

@@ -7,9 +7,9 @@ use std::io::Read as _;
 
 use serde::de::DeserializeOwned;
 
-use crate::names;
-use crate::problem::Problem;
-use crate::variable::{RUST_LOG, VARIABLES};
+use crate::variables::names;
+use crate::variables::problem::Problem;
+use crate::variables::variable::{RUST_LOG, VARIABLES};
 
 /// A file longer than this is not a secret; the path is wrong or names a device.
 const SECRET_MAX_BYTES: u64 = 64 * 1024;

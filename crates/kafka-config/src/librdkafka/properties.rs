@@ -8,8 +8,8 @@ use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaConfRes;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::defaults::DefaultProperty;
-use crate::problem::{Problem, Problems};
+use crate::librdkafka::defaults::DefaultProperty;
+use crate::variables::problem::{Problem, Problems};
 
 /// Stands in problems for the variables that could replace a default.
 const ANY_VARIABLE: &str = "KAFKA_*";
