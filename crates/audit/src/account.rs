@@ -190,7 +190,7 @@ impl Account {
     ///
     /// If the group never receives them, the report does not call them missing: whether the group would have received them can
     /// no longer be observed, so the report calls the evidence insufficient instead.
-    pub fn forgotten(&mut self, topic: &str, partition: i32, first: i64, last: i64) {
+    pub fn mark_deleted(&mut self, topic: &str, partition: i32, first: i64, last: i64) {
         if first <= last {
             self.deleted.entry(TopicPartition::new(topic, partition)).or_default().insert(first..=last);
         }

@@ -64,7 +64,7 @@ fn audit(arguments: &Arguments) -> Result<u8> {
     if report.has_offenders() {
         for input in &mut inputs {
             input.rewind().context("could not read the lines again")?;
-            each_line(BufReader::new(&*input), &mut Lines::default(), |line| report.learn(line))?;
+            each_line(BufReader::new(&*input), &mut Lines::default(), |line| report.add_details(line))?;
         }
     }
     let verdict = report.verdict(arguments.max_repeats);

@@ -134,7 +134,7 @@ impl Report {
         }
     }
 
-    /// Whether there are offenders, whose details a second pass over the lines can add; see [`Report::learn`].
+    /// Whether there are offenders, whose details a second pass over the lines can add; see [`Report::add_details`].
     #[must_use]
     pub fn has_offenders(&self) -> bool {
         self.offenders().next().is_some()
@@ -144,7 +144,7 @@ impl Report {
     ///
     /// The account keeps intervals only, and the offenders are known only at the end, so the details come from a second pass
     /// over the lines.
-    pub fn learn(&mut self, line: &Line) {
+    pub fn add_details(&mut self, line: &Line) {
         let in_groups = self.groups.iter_mut().flat_map(|group| &mut group.offenders);
         let in_runs = self.runs.iter_mut().map(|run| &mut run.produced_twice);
         let named = in_groups.chain(in_runs).flat_map(|offenders| &mut offenders.named);

@@ -308,7 +308,7 @@ fn messages_that_the_broker_deleted_before_they_were_read_are_neither_a_violatio
     let mut account = Account::complete();
     each_line(evidence.lines.join("\n").as_bytes(), &mut audit::Lines::default(), |line| account.add(line)).unwrap();
     assert_eq!(account.report().verdict(0), Verdict::Violated);
-    account.forgotten("t", 0, 0, 39);
+    account.mark_deleted("t", 0, 0, 39);
     assert_eq!(account.report().verdict(0), Verdict::Insufficient);
 }
 

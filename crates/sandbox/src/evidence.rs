@@ -84,7 +84,7 @@ impl Evidence {
         // The group may have skipped deleted messages since the last report, so its position at that time decides which ones.
         let next = self.account.next_offsets(GROUP).find(|(known, _)| *known == partition).map_or(0, |(_, next)| next);
         let last_next = self.last_next.insert(partition, next).unwrap_or(0);
-        self.account.forgotten(TOPIC, partition, last_next, oldest - 1);
+        self.account.mark_deleted(TOPIC, partition, last_next, oldest - 1);
         self.committed.insert(partition, committed);
     }
 
@@ -100,7 +100,7 @@ impl Evidence {
         let file = self.file.as_file_mut();
         file.rewind().context("could not read the evidence")?;
         let mut lines = Lines::default();
-        each_line(BufReader::new(&*file), &mut lines, |line| report.learn(line))?;
+        each_line(BufReader::new(&*file), &mut lines, |line| report.add_details(line))?;
         report.lines = lines;
         Ok(report)
     }
