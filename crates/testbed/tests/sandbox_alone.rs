@@ -16,9 +16,9 @@ fn cargo(arguments: &[&str]) -> Command {
 
 fn sandbox() -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sandbox-alone");
-    let mut build = cargo(&["build", "--quiet", "-p", "sandbox", "--target-dir"]);
+    let mut build = cargo(&["build", "--quiet", "-p", "sandbox"]);
     // Debug information costs time and a gigabyte, and nobody debugs this binary.
-    let status = build.arg(&target).env("CARGO_PROFILE_DEV_DEBUG", "0").status();
+    let status = build.arg("--target-dir").arg(&target).env("CARGO_PROFILE_DEV_DEBUG", "0").status();
     assert!(status.expect("cargo starts").success());
     target.join("debug/sandbox")
 }
