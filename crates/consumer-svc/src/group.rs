@@ -14,7 +14,7 @@ use tracing::{info, warn};
 use crate::books::{Books, Next};
 use crate::membership::{Membership, generation};
 use crate::metrics::ConsumerMetrics;
-use crate::positions::Positions;
+use crate::positions::{Commit, Positions};
 
 /// The state shared by the loop and the callbacks. The callbacks run while the loop polls, on the loop's thread.
 pub(crate) struct State {
@@ -161,10 +161,10 @@ impl ConsumerContext for Group {
         if matches!(result, Err(KafkaError::ConsumerCommit(Code::NoOffset))) {
             return;
         }
-        if self.state().positions.record_commit(result, offsets) {
-            self.metrics.commits_ok.inc();
-        } else {
-            self.metrics.commits_failed.inc();
+        match self.state().positions.record_commit(result, offsets) {
+            Commit::Succeeded => self.metrics.commits_ok.inc(),
+            Commit::Failed => self.metrics.commits_failed.inc(),
+            Commit::Redundant => {}
         }
     }
 }

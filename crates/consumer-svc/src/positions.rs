@@ -25,6 +25,17 @@ impl Position {
     }
 }
 
+/// The result of a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Commit {
+    /// Every offset was committed.
+    Succeeded,
+    /// An offset could not be committed.
+    Failed,
+    /// The commit was refused, but every offset in it had been committed before.
+    Redundant,
+}
+
 /// The positions of the partitions that this replica owns or has just given up.
 ///
 /// librdkafka commits stored offsets periodically, on revocation and on close. [`Positions::store`] is the only place that stores them.
@@ -82,8 +93,8 @@ impl Positions {
         }
     }
 
-    /// Records the result of a commit. Returns whether it succeeded for every partition.
-    pub(crate) fn record_commit(&mut self, result: Result<(), KafkaError>, list: &TopicPartitionList) -> bool {
+    /// Records the result of a commit, and logs the partitions for which it failed.
+    pub(crate) fn record_commit(&mut self, result: Result<(), KafkaError>, list: &TopicPartitionList) -> Commit {
         let mut failed = Vec::new();
         let mut cause = result.err();
         for element in list.elements() {
@@ -95,20 +106,33 @@ impl Positions {
                         }
                     }
                 }
-                (Err(error), _, Offset::Offset(_)) => {
-                    failed.push(element.partition());
+                (Err(error), _, Offset::Offset(offset)) => {
+                    failed.push((element.partition(), offset));
                     cause.get_or_insert(error);
                 }
-                (_, Some(_), Offset::Offset(_)) => failed.push(element.partition()),
+                (_, Some(_), Offset::Offset(offset)) => failed.push((element.partition(), offset)),
                 _ => {}
             }
         }
-        let (Some(error), false) = (cause, failed.is_empty()) else { return true };
+        let Some(error) = cause.filter(|_| !failed.is_empty()) else { return Commit::Succeeded };
+        // On close, librdkafka commits all stored offsets once more, including those that are committed already. If another member
+        // is leaving at that moment, the group may refuse this commit, on which nothing depends.
+        failed.retain(|(partition, offset)| !self.is_committed(*partition, *offset));
+        let mut failed: Vec<i32> = failed.into_iter().map(|(partition, _)| partition).collect();
+        if failed.is_empty() {
+            return Commit::Redundant;
+        }
         if let Some(suppressed) = self.failed_commits.admit("commit", Instant::now()) {
             failed.sort_unstable();
             warn!(partitions = ?failed, %error, suppressed, "commit failed");
         }
-        false
+        Commit::Failed
+    }
+
+    /// Whether this offset of the partition, or a later one, is known to be committed.
+    fn is_committed(&self, partition: i32, offset: i64) -> bool {
+        let positions = [self.owned.get(&partition), self.former.get(&partition)];
+        positions.into_iter().flatten().any(|position| position.committed >= Some(offset))
     }
 
     /// Whether an owned partition has a stored offset that is not known to be committed.
@@ -130,5 +154,30 @@ impl Positions {
                 Some(NextOffset { partition: *partition, offset: position.not_committed()? })
             })
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::error::RDKafkaErrorCode as Code;
+
+    use super::*;
+
+    #[test]
+    fn a_refused_commit_fails_only_for_offsets_that_were_not_committed_before() {
+        let mut positions = Positions::new("t");
+        positions.assign(&[0, 1]);
+        let list = |offset| {
+            let mut list = TopicPartitionList::new();
+            list.add_partition_offset("t", 0, Offset::Offset(offset)).unwrap();
+            list
+        };
+        let refused = || Err(KafkaError::ConsumerCommit(Code::RebalanceInProgress));
+        assert_eq!(positions.record_commit(refused(), &list(5)), Commit::Failed);
+        assert_eq!(positions.record_commit(Ok(()), &list(5)), Commit::Succeeded);
+        assert_eq!(positions.record_commit(refused(), &list(5)), Commit::Redundant);
+        assert_eq!(positions.record_commit(refused(), &list(6)), Commit::Failed);
+        positions.revoke(&[0]);
+        assert_eq!(positions.record_commit(refused(), &list(5)), Commit::Redundant);
     }
 }
