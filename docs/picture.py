@@ -1,7 +1,7 @@
 """Runs the sandbox, kills a replica on the way, and draws a selection of its lines as SVG. Arguments: the sandbox's binary, the picture.
 
-Of the text only this is relied on: a line of a service begins with its name and `|`, the introduction has a process id behind each name,
-an assignment is called one (`assigned`), the report follows an empty line, and the verdict comes last. The rest may change.
+Of the text only this is relied on: a line of a service begins with its name and `|`, the introduction has the command that kills each
+service, an assignment is called one (`assigned`), the report follows an empty line, and the verdict comes last. The rest may change.
 """
 
 import io
@@ -19,7 +19,7 @@ ARGUMENTS = ["--rate", "2", "--count", "60"]
 VICTIM, SURVIVOR = "consumer-2", "consumer-1"
 # The victim is killed when each of the two has received that many messages: the group has formed then, and its commits are accepted.
 RECEIVED_BEFORE_THE_KILL = 8
-COLUMNS = 104
+COLUMNS = 112
 
 # Background, foreground, the eight colours of a terminal, and their bright forms.
 THEME = TerminalTheme(
@@ -86,7 +86,7 @@ def watch_sandbox():
         # Right after a message of the victim, which is not committed yet and will therefore be received again.
         if kill is None and receiver == VICTIM and min(received.values()) >= RECEIVED_BEFORE_THE_KILL:
             kill = len(lines)
-            command = ["kill", "-9", process_id(lines, VICTIM)]
+            command = ["kill", "-9", process_id(lines, VICTIM, sandbox)]
             subprocess.run(command, check=True)
             lines.append(Line(f"\x1b[3m# in another terminal: {' '.join(command)}\x1b[0m"))
     sandbox.wait()
@@ -96,8 +96,13 @@ def watch_sandbox():
     return lines, kill
 
 
-def process_id(lines, name):
-    return next(found[1] for line in lines if (found := re.search(rf"\b{name}\b.*\b(\d+)$", line.plain)))
+def process_id(lines, name, sandbox):
+    """The process id that the sandbox shows for a service. It must be a child of the sandbox: no other process may be killed."""
+    number = next(found[1] for line in lines if (found := re.search(rf"kill -9 (\d+)\s+kill {name}\b", line.plain)))
+    parent = subprocess.run(["ps", "-o", "ppid=", "-p", number], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+    if parent != str(sandbox.pid):
+        sys.exit(f"no picture: process {number} is not a service of the sandbox")
+    return number
 
 
 def selection(lines, kill):

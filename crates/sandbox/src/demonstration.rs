@@ -129,7 +129,7 @@ impl Demonstration {
         let replicas = if *consumers == 1 { "replica" } else { "replicas" };
         let end = if *count == 0 { String::new() } else { format!(", {count} in all,") };
         self.screen.headline(&format!(
-            "A Kafka broker runs in this process; beside it 1 producer, and {consumers} {replicas} of the consumer group `{GROUP}`."
+            "A Kafka broker runs in this process; beside it 1 producer and {consumers} {replicas} of the consumer group `{GROUP}`."
         ));
         self.screen.print(&format!(
             "The producer sends {rate} messages/s{end} to topic `{TOPIC}`. Each of its {partitions} partitions belongs to one replica.\n\n\
