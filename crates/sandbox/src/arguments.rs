@@ -7,7 +7,7 @@ const RATE_MAX: f64 = 20_000.0;
 
 /// Shows a Kafka consumer group on this machine: a broker inside this process, a producer and several replicas beside it.
 ///
-/// Kill or add replicas and watch the group share the partitions anew; end with Ctrl-C and read the verdict. The broker is
+/// Kill or add replicas and watch how the group shares the partitions; end with Ctrl-C and read the verdict. The broker is
 /// a development stand-in: no authentication, no persistence, 5 MB per partition.
 ///
 /// Exit code: 0 every acknowledged message was delivered; 1 not so, or a service failed; 3 the evidence is not sufficient;

@@ -13,7 +13,7 @@ use crate::screen::Screen;
 /// Prints how to start services by hand, and returns the exit code after SIGINT or SIGTERM.
 #[expect(clippy::future_not_send, reason = "the runtime has one thread")]
 pub(crate) async fn serve(broker: &EmbeddedBroker) -> Result<u8> {
-    // Whoever waits for the last line below may send a signal at once.
+    // The signal handlers are installed first, because a caller may send a signal as soon as it has read the last line below.
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let screen = Screen::default();
     screen.headline(&format!(

@@ -225,7 +225,7 @@ impl Demonstration {
         self.services.iter().filter(move |service| service.role == role)
     }
 
-    /// Goes on to the next phase when it is time.
+    /// Enters the next phase when it is time.
     fn advance(&mut self) {
         let now = Instant::now();
         match self.phase {

@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use crate::librdkafka::defaults::DefaultProperty;
 use crate::variables::problem::{Problem, Problems};
 
-/// Stands in problems for the variables that could replace a default.
+/// What problems name as the variable of a default: any of these variables could replace it.
 const ANY_VARIABLE: &str = "KAFKA_*";
 /// Shorter secrets are not redacted: no real secret is this short, and redacting each `1` would make a text unreadable.
 const REDACTED_FROM_BYTES: usize = 4;

@@ -68,7 +68,7 @@ pub(crate) const FIXED: &[(&str, &str)] = &[
 /// them would make the log unreadable.
 const NOT_SECRET: &[&str] = &["debug"];
 
-/// The `KAFKA_PROP_*` variables that set an `ssl.*` property. librdkafka ignores these properties without TLS, so whoever
+/// The `KAFKA_PROP_*` variables that set an `ssl.*` property. librdkafka ignores these properties without TLS, so a user who
 /// sets one expects TLS.
 pub(crate) fn tls_variables(environment: &Environment) -> impl Iterator<Item = &str> {
     environment.properties().filter(|(_, property, _)| is_tls(property)).map(|(variable, ..)| variable)

@@ -46,7 +46,7 @@ impl Environment {
     pub fn from_pairs<N: Into<OsString>, V: Into<OsString>>(pairs: impl IntoIterator<Item = (N, V)>) -> Self {
         let mut environment = Self { values: BTreeMap::new(), problems: Vec::new() };
         for (name, value) in pairs {
-            // All our names are ASCII, so a name that is not valid UTF-8 belongs to somebody else.
+            // All our names are ASCII, so a name that is not valid UTF-8 is not a setting.
             let Ok(name) = name.into().into_string() else { continue };
             match value.into().into_string() {
                 Ok(value) if value.is_empty() => {}
