@@ -1,13 +1,16 @@
 //! `audit`: proves from the services' log lines what a consumer group delivered.
 
-use std::fs::File;
-use std::io::{BufReader, Seek as _, Write as _};
-use std::path::{Path, PathBuf};
+mod input;
+
+use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use audit::{Account, Lines, each_line};
+use audit::{Account, Lines};
 use clap::Parser as _;
+
+use crate::input::Input;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -31,7 +34,7 @@ struct Arguments {
     /// lost on their way, so a message that only those could show is a doubt and no violation.
     #[arg(long)]
     complete: bool,
-    /// Files with log lines. `-` is standard input, which is also read if no file is given.
+    /// Files with log lines, plain or compressed with gzip. `-` is standard input, which is also read if no file is given.
     files: Vec<PathBuf>,
 }
 
@@ -53,47 +56,20 @@ fn main() -> ExitCode {
 }
 
 fn audit(arguments: &Arguments) -> Result<u8> {
-    let mut inputs = open(&arguments.files)?;
+    let mut inputs = Input::open_all(&arguments.files)?;
     let mut account = if arguments.complete { Account::complete() } else { Account::default() };
     let mut lines = Lines::default();
     for input in &mut inputs {
-        each_line(BufReader::new(&*input), &mut lines, |line| account.add(line)).context("could not read the lines")?;
+        input.each_line(&mut lines, |line| account.add(line))?;
     }
     let mut report = account.report();
     report.lines = lines;
     if report.has_offenders() {
         for input in &mut inputs {
-            input.rewind().context("could not read the lines again")?;
-            each_line(BufReader::new(&*input), &mut Lines::default(), |line| report.add_details(line))?;
+            input.each_line(&mut Lines::default(), |line| report.add_details(line))?;
         }
     }
     let verdict = report.verdict(arguments.max_repeats);
     writeln!(std::io::stdout(), "{report}\nverdict: {verdict}").context("could not write the report")?;
     Ok(verdict.exit_code())
-}
-
-/// Opens the files. The lines are read twice, because the offenders are known only at the end of the first pass; so an input that
-/// can't be rewound, such as a pipe, is first copied to a temporary file.
-fn open(files: &[PathBuf]) -> Result<Vec<File>> {
-    let standard_input = [PathBuf::from("-")];
-    let files = if files.is_empty() { &standard_input } else { files };
-    files
-        .iter()
-        .map(|path| open_rewindable(path).with_context(|| format!("could not open {}", path.display())))
-        .collect()
-}
-
-fn open_rewindable(path: &Path) -> Result<File> {
-    let mut copy = tempfile::tempfile()?;
-    if path == Path::new("-") {
-        std::io::copy(&mut std::io::stdin().lock(), &mut copy)?;
-    } else {
-        let mut file = File::open(path)?;
-        if file.metadata()?.is_file() {
-            return Ok(file);
-        }
-        std::io::copy(&mut file, &mut copy)?;
-    }
-    copy.rewind()?;
-    Ok(copy)
 }

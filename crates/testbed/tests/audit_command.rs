@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::Value;
 use testbed::{Broker, Process, binary, consumer, producer};
 
@@ -178,8 +180,29 @@ fn summaries_prove_as_much_as_single_lines() {
 }
 
 #[test]
+fn compressed_files_are_read_and_damaged_ones_are_refused() {
+    let Log { producer, replicas: [first, second] } = log_of_100_messages("summary");
+    let compress = |text: &str| {
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+        gzip.write_all(text.as_bytes()).expect("memory can be written");
+        gzip.finish().expect("memory can be written")
+    };
+    // Rotated logs are often concatenated, and gzip files may be.
+    let compressed = [compress(&producer), compress(&first), compress(&second)].concat();
+    let directory = tempfile::tempdir().expect("a directory");
+    let [whole, cut] = ["whole.log.gz", "cut.log.gz"].map(|name| directory.path().join(name).display().to_string());
+    std::fs::write(&whole, &compressed).expect("a file");
+    std::fs::write(&cut, &compressed[..compressed.len() - 20]).expect("a file");
+    let (code, text) = audit(&[&whole], "");
+    assert_eq!(code, Some(0), "{text}");
+    let (code, text) = audit(&[&cut], "");
+    assert!(code == Some(2) && text.contains("cut.log.gz"), "{text}");
+}
+
+#[test]
 fn wrong_arguments_and_unreadable_files_exit_with_2() {
     assert_eq!(audit(&["--no-such-option"], "").0, Some(2));
     assert_eq!(audit(&["/no/such/file"], "").0, Some(2));
+    assert_eq!(audit(&["/"], "").0, Some(2), "a directory");
     assert_eq!(audit(&["--help"], "").0, Some(0));
 }
