@@ -1,8 +1,9 @@
-# Builds the images of both services, one target each:
+# Builds the images of both services and of the audit, one target each:
 #
 #   docker build --target producer-svc -t producer-svc .
 #   docker build --target consumer-svc -t consumer-svc .
 #   docker build --target producer-svc --build-arg CARGO_FEATURES=otel .     (with traces)
+#   docker build --target audit -t audit .
 
 FROM rust:1.95-bookworm AS tools
 WORKDIR /build
@@ -25,8 +26,12 @@ COPY . .
 # cargo-auditable embeds the list of dependencies in the binaries, where `cargo audit bin` and image scanners find it.
 RUN cargo auditable build --release --locked --features "${CARGO_FEATURES}" -p producer-svc -p consumer-svc
 
-# What both images share. The base image has no shell and no package manager.
-FROM gcr.io/distroless/cc-debian12:nonroot AS service
+# Not part of the stage above, so that only the image of the audit needs it.
+FROM build AS build-audit
+RUN cargo auditable build --release --locked -p audit
+
+# What all images share. The base image has no shell and no package manager.
+FROM gcr.io/distroless/cc-debian12:nonroot AS base
 ARG VERSION=0.1.0
 LABEL org.opencontainers.image.licenses="MIT OR Apache-2.0" \
       org.opencontainers.image.version="${VERSION}"
@@ -34,6 +39,8 @@ LABEL org.opencontainers.image.licenses="MIT OR Apache-2.0" \
 COPY LICENSE-APACHE LICENSE-MIT THIRD-PARTY-NOTICES.txt /usr/share/doc/kafka-pair/
 # By number and not by name, because Kubernetes (`runAsNonRoot`) cannot tell whether a name is root.
 USER 65532:65532
+
+FROM base AS service
 ENV HTTP_ADDR=0.0.0.0:8080
 EXPOSE 8080
 
@@ -48,3 +55,9 @@ LABEL org.opencontainers.image.title="consumer-svc" \
       org.opencontainers.image.description="One replica of a consumer group that logs each message it receives"
 COPY --from=build /build/target/release/consumer-svc /usr/local/bin/consumer-svc
 ENTRYPOINT ["/usr/local/bin/consumer-svc"]
+
+FROM base AS audit
+LABEL org.opencontainers.image.title="audit" \
+      org.opencontainers.image.description="Proves from the services' log lines what a consumer group delivered"
+COPY --from=build-audit /build/target/release/audit /usr/local/bin/audit
+ENTRYPOINT ["/usr/local/bin/audit"]

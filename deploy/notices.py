@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Writes THIRD-PARTY-NOTICES.txt: the licences of everything that is linked statically into the two services.
+"""Writes THIRD-PARTY-NOTICES.txt: the licences of everything that is linked statically into the binaries of the images.
 
-    python3 deploy/notices.py            write the file anew, after each change of Cargo.lock
+    python3 deploy/notices.py            write the file; to be run after each change of Cargo.lock
     python3 deploy/notices.py --check    fail if the file is not what would be written (CI; takes a second)
 
-The crates are those of `cargo tree` for both services with all features on Linux, without build dependencies and procedural macros, which
-run in the compiler and are not linked. Of a crate that offers a choice the file gives one licence only, Apache-2.0 where it is offered.
+The crates are those of `cargo tree` for the services and the audit with all features on Linux, without build dependencies and procedural
+macros, which run in the compiler and are not linked. Of a crate that offers a choice the file gives one licence only, Apache-2.0 where it
+is offered.
 The C libraries are compiled from sources inside crates; their licences are read from there.
 
 It needs cargo and the crates' sources, which cargo downloads if they are not there, and nothing else.
@@ -23,7 +24,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 NOTICES = ROOT / "THIRD-PARTY-NOTICES.txt"
 COMMAND = "python3 deploy/notices.py"
 TARGETS = ["x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"]
-SERVICES = ["-p", "producer-svc", "-p", "consumer-svc", "--features", "producer-svc/otel,consumer-svc/otel"]
+PACKAGES = ["-p", "producer-svc", "-p", "consumer-svc", "-p", "audit", "--features", "producer-svc/otel,consumer-svc/otel"]
 
 # Name, the crate that holds the sources, the file and the pattern that its version is read from (none: part of the library above it),
 # the files with its licence.
@@ -46,7 +47,7 @@ HEADER = """\
 Notices of third parties
 ========================
 
-producer-svc and consumer-svc are licensed under MIT OR Apache-2.0 (LICENSE-MIT, LICENSE-APACHE). Their binaries contain the software that
+producer-svc, consumer-svc and audit are licensed under MIT OR Apache-2.0 (LICENSE-MIT, LICENSE-APACHE). Their binaries contain the software that
 is listed here, under the licences that follow. Where a crate offers a choice of licences, the one under which it is listed was chosen.
 
 Written by `{command}`; do not edit.
@@ -68,10 +69,10 @@ def cargo(*arguments):
 
 
 def linked_crates():
-    """Names and versions of all crates of others that are linked into the services."""
+    """Names and versions of all crates of others that are linked into the binaries."""
     linked = set()
     for target in TARGETS:
-        tree = ["tree", *SERVICES, "--locked", "--target", target, "--edges", "normal,no-proc-macro", "--prefix", "none"]
+        tree = ["tree", *PACKAGES, "--locked", "--target", target, "--edges", "normal,no-proc-macro", "--prefix", "none"]
         for line in cargo(*tree, "--format", "{p}").splitlines():
             # Crates of this workspace carry their path.
             if line and "(/" not in line:

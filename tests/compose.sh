@@ -122,6 +122,10 @@ kill "$evidence"
 wait "$evidence"
 expect_proven "$REPEATS_MAX" "$work"/evidence/*.log
 expect_no_proof_without_a_line "$REPEATS_MAX" "$work"/evidence/*.log
+# The same by the image of the audit, which needs no Rust on the machine.
+docker build --quiet --target audit -t kafka-pair/audit:check . >/dev/null
+docker run --rm -i kafka-pair/audit:check --complete --max-repeats "$REPEATS_MAX" < <(cat "$work"/evidence/*.log) |
+  grep -x 'verdict: PROVEN.*' || fail "the image of the audit did not prove delivery"
 
 step "health: a replica is frozen and thawed"
 compose up -d --no-recreate --no-build
