@@ -39,10 +39,10 @@ pub struct Account {
 }
 
 impl Account {
-    /// An account of complete evidence: all lines that the processes wrote are going to be added. A process without the line
-    /// `service stopped` was then killed, and what its lines do not show did not happen.
+    /// An account of complete evidence: every line of every producer and replica is going to be added. A message that no line shows
+    /// as received was then received by nobody, and is missing.
     ///
-    /// With [`Account::default`], the last lines of such a process may be missing from the evidence.
+    /// With [`Account::default`], the log of a whole replica, or the last lines of a killed one, may not be part of the evidence.
     #[must_use]
     pub fn complete() -> Self {
         Self { is_complete: true, ..Self::default() }
@@ -98,7 +98,6 @@ impl Account {
                 self.count_bad(instance, &entry.group_id, 1);
             }
             Entry::Stopped(entry) => {
-                known.has_stopped = true;
                 known.stated_count = entry.count;
             }
             Entry::Other if line.account => self.not_understood += 1,

@@ -10,9 +10,7 @@ pub(crate) struct Instance {
     /// The highest number that was read without a gap below it, plus one. Lines mostly come in order, and comparing with this is
     /// faster than a look-up in the set.
     next: u64,
-    /// Whether the last line, `service stopped`, was read.
-    pub(crate) has_stopped: bool,
-    /// The number of messages that `service stopped` states.
+    /// The number of messages that the last line, `service stopped`, states.
     pub(crate) stated_count: Option<u64>,
 }
 

@@ -30,8 +30,8 @@ struct Arguments {
     /// since its last commit.
     #[arg(long, value_name = "N", default_value_t = 0)]
     max_repeats: u64,
-    /// The files hold every line that the processes wrote. Without this, the last lines of a process that was killed may have been
-    /// lost on their way, so a message that only those could show is a doubt and no violation.
+    /// The files hold every line of every producer and replica. Without this, a message that no line shows as received is a doubt and
+    /// no violation, because the log of a replica, or the last lines of a killed one, may not be there.
     #[arg(long)]
     complete: bool,
     /// Files with log lines, plain or compressed with gzip. `-` is standard input, which is also read if no file is given.

@@ -146,15 +146,17 @@ impl Account {
     }
 
     /// Why lines of this group's replicas may be missing, if they may.
+    ///
+    /// The log of a whole replica may not have been given, which leaves no trace. So only complete evidence shows that a message was
+    /// received by nobody.
     fn doubtful_replica(&self, group: &Group) -> Option<String> {
-        let replicas = || group.replicas.keys().filter_map(|name| Some((name, self.instances.get(name)?)));
-        if let Some((name, _)) = replicas().find(|(_, instance)| instance.has_gap()) {
+        let has_gap = |name: &&String| self.instances.get(*name).is_some_and(Instance::has_gap);
+        if let Some(name) = group.replicas.keys().find(has_gap) {
             return Some(format!("lines of replica {name} are missing"));
         }
-        let (name, _) = replicas().find(|(_, instance)| !instance.has_stopped).filter(|_| !self.is_complete)?;
-        Some(format!(
-            "replica {name} was killed or still runs, and its last lines may be missing; pass --complete if they are not"
-        ))
+        (!self.is_complete).then(|| {
+            "the lines of another replica, or the last lines of a killed one, may not be here; pass --complete if they are".to_owned()
+        })
     }
 
     /// Acknowledged messages that the group did not receive although it received their offset, with another message at it.

@@ -54,7 +54,6 @@ impl Judgement {
 struct Process {
     lines: BTreeSet<u64>,
     stated: Option<u64>,
-    has_stopped: bool,
     received: u64,
 }
 
@@ -122,7 +121,6 @@ pub(crate) fn judge(lines: &[Line], is_complete: bool) -> Judgement {
                 }
             }
             Entry::Stopped(entry) => {
-                process.has_stopped = true;
                 process.stated = entry.count;
             }
             other => unreachable!("the histories have no {other:?}"),
@@ -145,7 +143,7 @@ pub(crate) fn judge(lines: &[Line], is_complete: bool) -> Judgement {
         || runs.values().any(|run| !adds_up(run));
     for (id, group) in &groups {
         let replicas: Vec<&Process> = group.replicas.iter().map(|name| &processes[name]).collect();
-        let may_lack_lines = replicas.iter().any(|process| process.has_gap() || !process.has_stopped && !is_complete);
+        let may_lack_lines = !is_complete || replicas.iter().any(|process| process.has_gap());
         let places: BTreeSet<Place> = group.received.iter().map(|(place, _)| place.clone()).collect();
         let last_received = |topic: &str, partition: i32| {
             let here = places.iter().filter(|place| place.0 == topic && place.1 == partition);
