@@ -81,5 +81,6 @@ mod tests {
         assert_eq!(instance([2, 3, 7]).missing_lines(), [(0, 1), (4, 6)]);
         assert_eq!(instance([0, 1, 3]).missing_lines(), [(2, 2)]);
         assert_eq!(instance([u64::MAX - 1]).missing_lines(), [(0, u64::MAX - 2)]);
+        assert_eq!(instance([u64::MAX - 1, u64::MAX]).missing_lines(), [(0, u64::MAX - 2)]);
     }
 }

@@ -88,8 +88,8 @@ impl Account {
         let mut missing = Offenders::default();
         let (mut in_flight_count, mut deleted_count) = (0, 0);
         let empty = RangeInclusiveSet::new();
-        let owed = || self.acknowledged.iter().filter(|(partition, _)| group.topics.contains(&partition.topic));
-        for (partition, acknowledged) in owed() {
+        let owed = self.acknowledged.iter().filter(|(partition, _)| group.topics.contains(&partition.topic));
+        for (partition, acknowledged) in owed {
             let received = group.offsets.get(partition);
             in_flight_count += in_flight(acknowledged, received);
             let deleted = self.deleted.get(partition).unwrap_or(&empty);
@@ -100,7 +100,8 @@ impl Account {
                 }
             }
         }
-        // Missing lines may account for skipped messages. What other messages have taken the offset of is shown by lines that are there.
+        // So far these are messages that no line shows as received, so lines that are not here may show them. The displaced messages,
+        // which are added below, rest on lines that are here.
         let not_shown = match self.doubtful_replica(group) {
             Some(why) if missing.count > 0 => {
                 let count = missing.count;
