@@ -101,6 +101,7 @@ impl Account {
                 known.stated_count = entry.count;
             }
             Entry::Other if line.account => self.not_understood += 1,
+            Entry::Assigned(_) | Entry::Revoked(_) | Entry::Lost(_) | Entry::PositionReset(_) => {}
             Entry::BadMessage(_) | Entry::Other => {}
         }
     }

@@ -1,11 +1,14 @@
 //! What a line says about messages. Field names are those of Kafka and OpenTelemetry where these have one.
 
+pub(crate) mod session;
+
 use std::collections::BTreeMap;
 
 use message::RunId;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::entry::session::{Assigned, Ended, PositionReset};
 use crate::summary::ranges::Range;
 
 /// The content of a line that accounts for messages, or that begins or ends the log of a process. The field `message` says which.
@@ -30,6 +33,18 @@ pub enum Entry {
     /// Producer: the run has ended, and no line about its messages follows.
     #[serde(rename = "run closed")]
     RunClosed(RunClosed),
+    /// Consumer: sessions begin.
+    #[serde(rename = "partitions assigned")]
+    Assigned(Assigned),
+    /// Consumer: sessions end, because the group gives the partitions to other replicas or because this replica leaves.
+    #[serde(rename = "partitions revoked")]
+    Revoked(Ended),
+    /// Consumer: sessions end, because the group has continued without this replica.
+    #[serde(rename = "partitions lost")]
+    Lost(Ended),
+    /// Consumer: the next message of a session is not the one after the last.
+    #[serde(rename = "position reset")]
+    PositionReset(PositionReset),
     /// Consumer: one message was processed.
     #[serde(rename = "message received")]
     Received(Received),

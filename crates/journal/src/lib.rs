@@ -21,6 +21,7 @@ mod line;
 mod summary;
 mod writer;
 
+pub use entry::session::{Assigned, Beginnings, Ended, PositionReset};
 pub use entry::{
     BadMessage, Delivered, DeliveredSummary, Entry, LastOfPartition, LatencyMillis, NextOffset, NotDelivered, Outcome,
     Received, ReceivedSummary, RunClosed, Starting, Stopped, TopicFound,
