@@ -1,5 +1,7 @@
 //! The books of one replica: the messages it received, and the lines that account for them.
 
+mod session;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;

@@ -3,17 +3,23 @@
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use journal::Beginnings;
+use kafka_config::AutoOffsetReset;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, Rebalance};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code};
+use rdkafka::message::{BorrowedMessage, Message as _};
+use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Statistics, TopicPartitionList};
 use service::Access;
-use tracing::{info, warn};
+use tracing::warn;
 
+use crate::beginnings;
 use crate::books::{Books, Next};
-use crate::membership::{Membership, generation};
+use crate::membership::Membership;
 use crate::metrics::ConsumerMetrics;
+use crate::native::{generation, log_start};
 use crate::positions::{Commit, Positions};
 
 /// The state shared by the loop and the callbacks. The callbacks run while the loop polls, on the loop's thread.
@@ -33,11 +39,20 @@ pub(crate) struct State {
 pub(crate) struct Group {
     access: Arc<Access>,
     metrics: Arc<ConsumerMetrics>,
+    topic: String,
+    reset: AutoOffsetReset,
     state: Mutex<State>,
 }
 
 impl Group {
-    pub(crate) fn new(access: Arc<Access>, metrics: Arc<ConsumerMetrics>, books: Books, positions: Positions) -> Self {
+    pub(crate) fn new(
+        access: Arc<Access>,
+        metrics: Arc<ConsumerMetrics>,
+        topic: &str,
+        reset: AutoOffsetReset,
+        books: Books,
+        positions: Positions,
+    ) -> Self {
         let state = State {
             books,
             positions,
@@ -46,7 +61,7 @@ impl Group {
             write_error: None,
             no_offset: None,
         };
-        Self { access, metrics, state: Mutex::new(state) }
+        Self { access, metrics, topic: topic.to_owned(), reset, state: Mutex::new(state) }
     }
 
     /// Records in the metrics that a message arrived.
@@ -64,6 +79,63 @@ impl Group {
         self.metrics.owned.set(i64::try_from(owned.len()).unwrap_or(i64::MAX));
     }
 
+    /// Begins a session in each of the partitions: finds out where it begins, and writes that to the log.
+    fn begin_sessions(&self, consumer: &BaseConsumer<Self>, partitions: &[i32]) -> Beginnings {
+        self.access.confirm();
+        let begin = beginnings::find(consumer, &self.topic, partitions, self.reset);
+        let mut state = self.state();
+        state.membership.set_assigned(generation(consumer));
+        state.positions.assign(&begin);
+        let owned = state.positions.owned();
+        if let Err(error) = state.books.enter_assigned(partitions, &owned, begin.clone()) {
+            state.write_error.get_or_insert(error);
+        }
+        drop(state);
+        self.metrics.assigned.inc();
+        self.update_owned(&owned);
+        begin
+    }
+
+    /// Stores and commits the offsets at the end of the log where sessions begin. If the replica were killed before its first message,
+    /// the next session would otherwise begin at the new end of the log, and the group would miss all messages in between.
+    fn commit_beginnings(&self, consumer: &BaseConsumer<Self>, begin: &[Next]) -> KafkaResult<()> {
+        if begin.is_empty() {
+            return Ok(());
+        }
+        self.state().positions.store(consumer, begin);
+        consumer.commit_consumer_state(CommitMode::Async)
+    }
+
+    /// Ends the sessions of the partitions. The pending summary is written here and its offsets are stored. librdkafka then commits the
+    /// stored offsets, and only after that gives the partitions up.
+    fn end_sessions(&self, consumer: &BaseConsumer<Self>, partitions: &[i32]) {
+        if let Err(error) = self.account(consumer, Books::write_pending_summary) {
+            self.state().write_error.get_or_insert(error);
+        }
+        let is_lost = consumer.assignment_lost();
+        let mut state = self.state();
+        if is_lost {
+            state.membership.set_lost();
+        }
+        let positions = state.positions.revoke(partitions);
+        let owned = state.positions.owned();
+        let written = if is_lost {
+            // The new owners continue from the last commit, so they receive these messages again.
+            let not_committed = state.positions.not_committed();
+            let not_committed = not_committed.iter().map(|next| (next.partition, next.offset)).collect();
+            state.books.enter_lost(partitions, &owned, positions, not_committed)
+        } else {
+            state.books.enter_revoked(partitions, &owned, positions)
+        };
+        if let Err(error) = written {
+            state.write_error.get_or_insert(error);
+        }
+        drop(state);
+        if is_lost { &self.metrics.lost } else { &self.metrics.revoked }.inc();
+        self.metrics.remove_lag(partitions);
+        self.update_owned(&owned);
+    }
+
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -77,7 +149,15 @@ impl Group {
         consumer: &BaseConsumer<Self>,
         account: impl FnOnce(&mut Books) -> io::Result<Vec<Next>>,
     ) -> io::Result<()> {
-        let mut state = self.state();
+        self.account_in(&mut self.state(), consumer, account)
+    }
+
+    fn account_in(
+        &self,
+        state: &mut State,
+        consumer: &BaseConsumer<Self>,
+        account: impl FnOnce(&mut Books) -> io::Result<Vec<Next>>,
+    ) -> io::Result<()> {
         // Storing later offsets would commit past the messages that were not logged.
         if let Some(error) = state.write_error.take() {
             return Err(error);
@@ -87,6 +167,24 @@ impl Group {
             state.positions.store(consumer, &next);
         }
         Ok(())
+    }
+
+    /// Accounts for a message, and for a jump of the position before it.
+    ///
+    /// # Errors
+    /// Like [`account`](Self::account).
+    pub(crate) fn receive(&self, consumer: &BaseConsumer<Self>, message: &BorrowedMessage<'_>) -> io::Result<()> {
+        let (partition, offset) = (message.partition(), message.offset());
+        let mut state = self.state();
+        if let Some(from) = state.positions.advance(partition, offset) {
+            let log_start = log_start(consumer, &self.topic, partition);
+            // Offsets without messages are no jump: compaction leaves them, and transactions use them for their markers.
+            let is_gap = from.is_some_and(|from| from < offset && log_start.is_none_or(|start| start <= from));
+            if !is_gap {
+                state.books.enter_reset(partition, from, offset, log_start)?;
+            }
+        }
+        self.account_in(&mut state, consumer, |books| books.enter(message))
     }
 }
 
@@ -110,49 +208,28 @@ impl ClientContext for Group {
 }
 
 impl ConsumerContext for Group {
-    /// On a revocation, the pending summary is written here and its offsets are stored. librdkafka then commits the stored offsets, and
-    /// only after that gives the partitions up.
-    fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
-        match rebalance {
-            Rebalance::Assign(list) => {
-                self.access.confirm();
-                let partitions = partitions_of(list);
-                let mut state = self.state();
-                state.membership.set_assigned(generation(consumer));
-                state.positions.assign(&partitions);
-                let owned = state.positions.owned();
-                drop(state);
-                self.metrics.assigned.inc();
-                self.update_owned(&owned);
-                info!(?partitions, ?owned, "partitions assigned");
+    /// Answers a rebalance as the crate `rdkafka` does by default, except that new sessions begin at explicit offsets and that the
+    /// beginnings and ends of sessions are written to the log.
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, code: RDKafkaRespErr, list: &mut TopicPartitionList) {
+        let partitions = partitions_of(list);
+        let is_cooperative = matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
+        let answered = if code == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+            let begin = self.begin_sessions(consumer, &partitions);
+            beginnings::assignment(&self.topic, &begin).and_then(|list| {
+                if is_cooperative { consumer.incremental_assign(&list) } else { consumer.assign(&list) }?;
+                self.commit_beginnings(consumer, &begin.latest)
+            })
+        } else {
+            if code != RDKafkaRespErr::RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS {
+                warn!(error = %Code::from(code), "rebalance failed");
             }
-            Rebalance::Revoke(list) => {
-                if let Err(error) = self.account(consumer, Books::write_pending_summary) {
-                    self.state().write_error.get_or_insert(error);
-                }
-                let is_lost = consumer.assignment_lost();
-                let partitions = partitions_of(list);
-                let mut state = self.state();
-                if is_lost {
-                    state.membership.set_lost();
-                }
-                state.positions.revoke(&partitions);
-                let owned = state.positions.owned();
-                let not_committed = state.positions.not_committed();
-                drop(state);
-                if is_lost { &self.metrics.lost } else { &self.metrics.revoked }.inc();
-                self.metrics.remove_lag(&partitions);
-                self.update_owned(&owned);
-                if is_lost {
-                    // The new owners continue from the last commit, so they receive these messages again.
-                    let not_committed: Vec<[i64; 2]> =
-                        not_committed.iter().map(|next| [i64::from(next.partition), next.offset]).collect();
-                    warn!(?partitions, ?owned, ?not_committed, "partitions lost");
-                } else {
-                    info!(?partitions, ?owned, "partitions revoked");
-                }
-            }
-            Rebalance::Error(error) => warn!(%error, "rebalance failed"),
+            // Without `cooperative-sticky`, all partitions are revoked, whatever the list says.
+            let ended = if is_cooperative { partitions } else { self.state().positions.owned() };
+            self.end_sessions(consumer, &ended);
+            if is_cooperative { consumer.incremental_unassign(list) } else { consumer.unassign() }
+        };
+        if let Err(error) = answered {
+            warn!(%error, "rebalance failed");
         }
     }
 
@@ -191,7 +268,8 @@ mod tests {
         let journal = journal::Journal::new(journal::Format::Json, "c", "0a1b2c3d", Box::new(io::sink()));
         let metrics = Arc::new(ConsumerMetrics::new(&Metrics::new(&[], &service::Identity::default())));
         let books = Books::new(Arc::new(journal), Arc::clone(&metrics), "t", "g", Detail::Each);
-        let group = Group::new(Arc::clone(&access), metrics, books, Positions::new("t"));
+        let group =
+            Group::new(Arc::clone(&access), metrics, "t", settings.auto_offset_reset, books, Positions::new("t"));
         let consumer: BaseConsumer<Group> = access.properties().client_config().create_with_context(group).unwrap();
 
         let mut was_called = false;

@@ -3,15 +3,18 @@
 //! [`start()`] reads the settings and starts the loop (`replica`). The loop polls librdkafka and enters each message in the books
 //! (`books`), which write the line that accounts for it. Only then is the offset of the message stored (`positions`), and librdkafka
 //! commits nothing but stored offsets. A committed offset therefore never lies above a message that was not accounted for, and a
-//! replica that is killed can only cause repeats.
+//! replica that is killed can only cause repeats. The books also account for the sessions: where each one begins (`beginnings`) and
+//! where it ends.
 //!
 //! The binary is a call of [`main()`]; the sandbox calls [`start()`] in a child process of its own.
 
+mod beginnings;
 mod books;
 mod group;
 mod leaving;
 mod membership;
 mod metrics;
+mod native;
 mod positions;
 mod replica;
 

@@ -1,11 +1,5 @@
 //! Tracks whether this replica is a member of the group.
 
-use rdkafka::bindings::{
-    rd_kafka_consumer_group_metadata, rd_kafka_consumer_group_metadata_destroy,
-    rd_kafka_consumer_group_metadata_generation_id,
-};
-use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
-
 /// What is known about the membership. It continues through a rebalance, and ends when the group takes the partitions away without a
 /// revocation.
 #[derive(Debug, Default)]
@@ -46,22 +40,6 @@ impl Membership {
             self.generation = self.generation.max(generation);
         }
         self.is_member
-    }
-}
-
-/// The generation (`classic`) or member epoch (`consumer`, KIP-848) that the coordinator assigned. Below 1 if there is none.
-#[expect(unsafe_code, reason = "rdkafka has no safe way to read the generation")]
-pub(crate) fn generation<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> i32 {
-    // SAFETY: the client lives as long as the reference. The first call returns null or a pointer that we own, which is destroyed once,
-    // after its last use.
-    unsafe {
-        let metadata = rd_kafka_consumer_group_metadata(consumer.client().native_ptr());
-        if metadata.is_null() {
-            return -1;
-        }
-        let generation = rd_kafka_consumer_group_metadata_generation_id(metadata);
-        rd_kafka_consumer_group_metadata_destroy(metadata);
-        generation
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use journal::NextOffset;
+use journal::{Beginnings, NextOffset};
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
@@ -14,6 +14,9 @@ use crate::books::Next;
 
 #[derive(Debug, Default, Clone, Copy)]
 struct Position {
+    /// The offset after the last received message, or the beginning of the session. `None` if the beginning is unknown and nothing was
+    /// received.
+    next: Option<i64>,
     processed: Option<i64>,
     committed: Option<i64>,
 }
@@ -65,14 +68,31 @@ impl Positions {
         self.owned.keys().copied().collect()
     }
 
-    pub(crate) fn assign(&mut self, partitions: &[i32]) {
+    /// Adds the partitions of new sessions.
+    pub(crate) fn assign(&mut self, begin: &Beginnings) {
         self.former.clear();
-        self.owned.extend(partitions.iter().map(|partition| (*partition, Position::default())));
+        self.owned.extend(begin.unknown.iter().map(|partition| (*partition, Position::default())));
+        let known = begin.committed.iter().chain(&begin.earliest).chain(&begin.latest);
+        self.owned.extend(
+            known.map(|(partition, offset)| (*partition, Position { next: Some(*offset), ..Position::default() })),
+        );
     }
 
-    pub(crate) fn revoke(&mut self, partitions: &[i32]) {
+    /// Removes the partitions of ended sessions. Returns the positions of those whose position is known.
+    pub(crate) fn revoke(&mut self, partitions: &[i32]) -> Vec<(i32, i64)> {
         let owned = &mut self.owned;
-        self.former.extend(partitions.iter().filter_map(|partition| owned.remove_entry(partition)));
+        let ended: Vec<(i32, Position)> =
+            partitions.iter().filter_map(|partition| owned.remove_entry(partition)).collect();
+        self.former.extend(ended.iter().copied());
+        ended.into_iter().filter_map(|(partition, position)| Some((partition, position.next?))).collect()
+    }
+
+    /// Moves the position of a partition past the message at `offset`. Returns the former position if that was another offset, which is
+    /// `Some(None)` if it was unknown.
+    pub(crate) fn advance(&mut self, partition: i32, offset: i64) -> Option<Option<i64>> {
+        let position = self.owned.get_mut(&partition)?;
+        let expected = position.next.replace(offset + 1);
+        (expected != Some(offset)).then_some(expected)
     }
 
     /// Stores offsets below which every message is accounted for. librdkafka may then commit them.
@@ -166,7 +186,7 @@ mod tests {
     #[test]
     fn a_refused_commit_fails_only_for_offsets_that_were_not_committed_before() {
         let mut positions = Positions::new("t");
-        positions.assign(&[0, 1]);
+        positions.assign(&Beginnings { unknown: vec![0, 1], ..Beginnings::default() });
         let list = |offset| {
             let mut list = TopicPartitionList::new();
             list.add_partition_offset("t", 0, Offset::Offset(offset)).unwrap();
@@ -179,5 +199,19 @@ mod tests {
         assert_eq!(positions.record_commit(refused(), &list(6)), Commit::Failed);
         positions.revoke(&[0]);
         assert_eq!(positions.record_commit(refused(), &list(5)), Commit::Redundant);
+    }
+
+    #[test]
+    fn a_position_moves_with_the_messages_and_a_jump_is_reported() {
+        let mut positions = Positions::new("t");
+        positions.assign(&Beginnings { committed: vec![(0, 5)], unknown: vec![1], ..Beginnings::default() });
+        assert_eq!(positions.advance(0, 5), None);
+        assert_eq!(positions.advance(0, 9), Some(Some(6)));
+        assert_eq!(positions.advance(0, 2), Some(Some(10)));
+        assert_eq!(positions.advance(1, 7), Some(None));
+        assert_eq!(positions.advance(1, 8), None);
+        assert_eq!(positions.advance(2, 0), None, "not owned");
+        positions.assign(&Beginnings { unknown: vec![3], ..Beginnings::default() });
+        assert_eq!(positions.revoke(&[0, 1, 3]), [(0, 3), (1, 9)]);
     }
 }

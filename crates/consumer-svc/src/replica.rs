@@ -12,8 +12,8 @@ use tracing::{debug, warn};
 
 use crate::books::Books;
 use crate::group::Group;
-use crate::membership::generation;
 use crate::metrics::ConsumerMetrics;
+use crate::native::generation;
 use crate::positions::Positions;
 
 /// How long one poll may block, and therefore how late the loop notices a shutdown request.
@@ -30,14 +30,22 @@ pub(crate) fn receive_messages(
     handles: Handles,
     shutdown: &Shutdown,
 ) -> Ending {
-    let ConsumerSettings { connection, group_id, group_instance_id, group_protocol, max_messages, properties, .. } =
-        settings;
+    let ConsumerSettings {
+        connection,
+        group_id,
+        auto_offset_reset,
+        group_instance_id,
+        group_protocol,
+        max_messages,
+        properties,
+        ..
+    } = settings;
     let Handles { journal, health, traces, detail } = handles;
     let topic = connection.topic.as_str();
     let metrics = Arc::new(metrics);
     let books = Books::new(journal, Arc::clone(&metrics), topic, &group_id, detail);
     let access = Arc::new(Access::new(&connection, properties));
-    let group = Group::new(Arc::clone(&access), metrics, books, Positions::new(topic));
+    let group = Group::new(Arc::clone(&access), metrics, topic, auto_offset_reset, books, Positions::new(topic));
     let consumer = match access.properties().client_config().create_with_context(group) {
         Ok(consumer) => Arc::new(consumer),
         Err(error) => return Failure::Settings(access.properties().refused(&error)).into(),
@@ -109,7 +117,7 @@ impl Replica {
             match self.consumer.poll(POLL) {
                 Some(Ok(message)) => {
                     let _processing = self.traces.process(&message);
-                    group.account(&self.consumer, |books| books.enter(&message)).map_err(Failure::Journal)?;
+                    group.receive(&self.consumer, &message).map_err(Failure::Journal)?;
                     received += 1;
                     if received == self.max_messages {
                         return Ok(());

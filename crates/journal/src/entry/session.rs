@@ -70,6 +70,7 @@ pub struct PositionReset {
     pub from: Option<i64>,
     /// The offset of the message that was received instead.
     pub to: i64,
-    /// The start of the log: the broker has deleted all messages below it.
-    pub log_start: i64,
+    /// The start of the log: the broker has deleted all messages below it. Absent if it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_start: Option<i64>,
 }

@@ -1,0 +1,104 @@
+//! Finds out at which offset each new session begins, and why.
+//!
+//! librdkafka would find a position itself, without saying which. The audit needs the exact offset: an acknowledged message below it was
+//! never owed to the session. So the replica asks the broker, and assigns the partitions with explicit offsets.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use journal::Beginnings;
+use kafka_config::AutoOffsetReset;
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+use rdkafka::error::KafkaResult;
+use rdkafka::{Offset, TopicPartitionList};
+use tracing::debug;
+
+/// The longest time that all questions together may take. The loop waits for the answers.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What the broker answered for each partition: an offset, or that there is none. A partition without an answer is absent.
+type Answers = BTreeMap<i32, Option<i64>>;
+
+/// Asks the broker where sessions of these partitions begin: at the committed offset, or according to `reset` if there is none or
+/// if the broker has already deleted the message at it.
+///
+/// A committed offset beyond the end of the log counts as valid here. Only the leader can tell it from an offset that it has not
+/// replicated yet, and it does so in its answer to the first fetch.
+pub(crate) fn find<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    topic: &str,
+    partitions: &[i32],
+    reset: AutoOffsetReset,
+) -> Beginnings {
+    if partitions.is_empty() {
+        return Beginnings::default();
+    }
+    let deadline = Instant::now() + TIMEOUT;
+    let time_left = || deadline.saturating_duration_since(Instant::now());
+    let committed =
+        list(topic, partitions, Offset::Invalid).and_then(|list| consumer.committed_offsets(list, time_left() / 2));
+    let committed = answers(committed);
+    // In a request for offsets by time, the logical offsets stand for the start and the end of the log.
+    let limit = |partitions: &[i32], limit| {
+        answers(list(topic, partitions, limit).and_then(|list| consumer.offsets_for_times(list, time_left())))
+    };
+    let start = limit(partitions, Offset::Beginning);
+    let start_of = |partition: i32| start.get(&partition).copied().flatten();
+    let mut begin = Beginnings::default();
+    let mut to_reset = Vec::new();
+    for partition in partitions.iter().copied() {
+        match committed.get(&partition) {
+            Some(Some(offset)) if start_of(partition).is_none_or(|start| start <= *offset) => {
+                begin.committed.push((partition, *offset));
+            }
+            Some(_) => to_reset.push(partition),
+            None => begin.unknown.push(partition),
+        }
+    }
+    let (offsets, resets) = match reset {
+        AutoOffsetReset::Earliest => (start, &mut begin.earliest),
+        AutoOffsetReset::Latest if !to_reset.is_empty() => (limit(&to_reset, Offset::End), &mut begin.latest),
+        // librdkafka reports the error itself, once the partitions are assigned without an offset.
+        AutoOffsetReset::Latest | AutoOffsetReset::Error => (Answers::new(), &mut begin.latest),
+    };
+    for partition in to_reset {
+        match offsets.get(&partition) {
+            Some(Some(offset)) => resets.push((partition, *offset)),
+            _ => begin.unknown.push(partition),
+        }
+    }
+    begin
+}
+
+/// The partitions with the offsets at which to begin. Those whose beginning is unknown have none, so that librdkafka decides.
+///
+/// # Errors
+/// librdkafka refuses an offset.
+pub(crate) fn assignment(topic: &str, begin: &Beginnings) -> KafkaResult<TopicPartitionList> {
+    let mut list = list(topic, &begin.unknown, Offset::Invalid)?;
+    for (partition, offset) in begin.committed.iter().chain(&begin.earliest).chain(&begin.latest) {
+        list.add_partition_offset(topic, *partition, Offset::Offset(*offset))?;
+    }
+    Ok(list)
+}
+
+fn list(topic: &str, partitions: &[i32], offset: Offset) -> KafkaResult<TopicPartitionList> {
+    let mut list = TopicPartitionList::with_capacity(partitions.len());
+    for partition in partitions {
+        list.add_partition_offset(topic, *partition, offset)?;
+    }
+    Ok(list)
+}
+
+fn answers(result: KafkaResult<TopicPartitionList>) -> Answers {
+    let list = match result {
+        Ok(list) => list,
+        Err(error) => {
+            debug!(%error, "offsets not learnt");
+            return Answers::new();
+        }
+    };
+    let elements = list.elements();
+    let answered = elements.iter().filter(|element| element.error().is_ok());
+    answered.map(|element| (element.partition(), element.offset().to_raw().filter(|offset| *offset >= 0))).collect()
+}

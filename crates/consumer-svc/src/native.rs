@@ -1,0 +1,44 @@
+//! Calls of librdkafka for which the crate `rdkafka` has no safe function.
+
+use std::ffi::CString;
+
+use rdkafka::bindings::{
+    rd_kafka_consumer_group_metadata, rd_kafka_consumer_group_metadata_destroy,
+    rd_kafka_consumer_group_metadata_generation_id, rd_kafka_get_watermark_offsets,
+};
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+use rdkafka::types::RDKafkaRespErr;
+
+/// The generation (`classic`) or member epoch (`consumer`, KIP-848) that the coordinator assigned. Below 1 if there is none.
+#[expect(unsafe_code, reason = "rdkafka has no safe way to read the generation")]
+pub(crate) fn generation<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> i32 {
+    // SAFETY: the client lives as long as the reference. The first call returns null or a pointer that we own, which is destroyed once,
+    // after its last use.
+    unsafe {
+        let metadata = rd_kafka_consumer_group_metadata(consumer.client().native_ptr());
+        if metadata.is_null() {
+            return -1;
+        }
+        let generation = rd_kafka_consumer_group_metadata_generation_id(metadata);
+        rd_kafka_consumer_group_metadata_destroy(metadata);
+        generation
+    }
+}
+
+/// The offset at which the log of a partition starts, according to the last fetch. Contacts no broker. `None` if nothing was fetched yet.
+#[expect(unsafe_code, reason = "rdkafka can only ask the broker for it")]
+pub(crate) fn log_start<C: ConsumerContext>(consumer: &BaseConsumer<C>, topic: &str, partition: i32) -> Option<i64> {
+    let topic = CString::new(topic).ok()?;
+    let (mut low, mut high) = (-1, -1);
+    // SAFETY: the client lives as long as the reference, and the three pointers are to values that outlive the call.
+    let result = unsafe {
+        rd_kafka_get_watermark_offsets(
+            consumer.client().native_ptr(),
+            topic.as_ptr(),
+            partition,
+            &raw mut low,
+            &raw mut high,
+        )
+    };
+    (result == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR && low >= 0).then_some(low)
+}
