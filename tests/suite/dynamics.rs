@@ -139,7 +139,7 @@ fn a_killed_replica_that_never_commits_exceeds_the_bound_on_repeats(resources: &
     load.kill(1);
     let report = load.stop_and_report()?;
     ensure!(report.verdict(bound) == Verdict::Violated, "{report}");
-    let repeated = report.groups.first().context("no group")?.repeated();
+    let repeated = report.groups.first().context("no group")?.count(audit::Class::Repeated);
     Ok(format!("control: {repeated} repeated (at most {bound})"))
 }
 
@@ -153,7 +153,7 @@ fn acknowledged_messages_that_the_broker_deletes_are_reported_missing(resources:
     stop_all(&mut replicas)?;
     let report = report(replicas.iter().chain([&producer]));
     ensure!(report.verdict(u64::MAX) == Verdict::Violated, "{report}");
-    let missing = report.groups.first().context("no group")?.missing();
+    let missing = report.groups.first().context("no group")?.count(audit::Class::Missing);
     ensure!(missing == 50, "{report}");
     Ok("control: 50 of 100 deleted, 50 reported missing".to_owned())
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use audit::{Account, Lines};
+use audit::{Account, Lines, Options};
 use clap::Parser as _;
 
 use crate::input::Input;
@@ -15,7 +15,7 @@ use crate::input::Input;
 const EXIT_CODES: &str = "\
 Exit codes:
   0  proven: every acknowledged message was received, and repeats are within the limit
-  1  violated: a message is missing, was produced twice or should not exist, or there are more repeats than permitted
+  1  violated: a message was lost, was produced twice or should not exist, or there are more repeats than permitted
   2  wrong arguments, or a file can't be read
   3  the evidence is not sufficient";
 
@@ -30,10 +30,20 @@ struct Arguments {
     /// since its last commit.
     #[arg(long, value_name = "N", default_value_t = 0)]
     max_repeats: u64,
-    /// The files hold every line of every producer and replica. Without this, a message that no line shows as received is a doubt and
-    /// no violation, because the log of a replica, or the last lines of a killed one, may not be there.
+    /// The files hold every line of every producer and replica. Without this, a message between the end of one replica's reading and the
+    /// beginning of another's is a doubt and no violation, because the log of a third replica, or the last lines of a killed one, may
+    /// not be there.
     #[arg(long)]
     complete: bool,
+    /// The files may begin in the middle: the first lines of processes may be missing, and what happened before is not judged.
+    #[arg(long)]
+    from_here: bool,
+    /// Judge only this consumer group.
+    #[arg(long, value_name = "ID")]
+    group: Option<String>,
+    /// Judge only this topic.
+    #[arg(long, value_name = "NAME")]
+    topic: Option<String>,
     /// Files with log lines, plain or compressed with gzip. `-` is standard input, which is also read if no file is given.
     files: Vec<PathBuf>,
 }
@@ -57,7 +67,12 @@ fn main() -> ExitCode {
 
 fn audit(arguments: &Arguments) -> Result<u8> {
     let mut inputs = Input::open_all(&arguments.files)?;
-    let mut account = if arguments.complete { Account::complete() } else { Account::default() };
+    let mut account = Account::new(Options {
+        is_complete: arguments.complete,
+        is_from_here: arguments.from_here,
+        group: arguments.group.clone(),
+        topic: arguments.topic.clone(),
+    });
     let mut lines = Lines::default();
     for input in &mut inputs {
         input.each_line(&mut lines, |line| account.add(line))?;

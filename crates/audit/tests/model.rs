@@ -14,7 +14,7 @@ use proptest::prelude::{ProptestConfig, proptest};
 use crate::history::{History, history};
 
 fn account(lines: &[Line], is_complete: bool) -> Report {
-    let mut account = if is_complete { Account::complete() } else { Account::default() };
+    let mut account = if is_complete { Account::new(Options::complete()) } else { Account::default() };
     lines.iter().for_each(|line| account.add(line));
     account.report()
 }
@@ -44,11 +44,11 @@ proptest! {
             let counted = naive::Counts {
                 received: group.received,
                 distinct: group.distinct,
-                missing: group.missing(),
+                missing: group.count(Class::Missing),
                 not_shown: group.not_shown,
-                repeated: group.repeated(),
-                produced_twice: group.produced_twice(),
-                phantom: group.phantom(),
+                repeated: group.count(Class::Repeated),
+                produced_twice: group.count(Class::ProducedTwice),
+                phantom: group.count(Class::Phantom),
                 in_flight: group.in_flight,
                 foreign: group.foreign,
                 unknown: group.unknown,
