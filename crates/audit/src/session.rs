@@ -134,22 +134,21 @@ impl Sessions {
                     open = at.map(|first| Span { start, first, end: first, log_start });
                     begun = Some(start);
                 }
-                Event::Reset { from, to, log_start } => match &mut open {
-                    Some(span) => {
-                        if let Some(from) = from {
-                            let deleted_to = log_start.map_or(from, |log_start| log_start.min(to));
-                            if from < deleted_to {
-                                coverage.deleted.push((from, deleted_to - 1));
-                            }
-                            span.end = span.end.max(from);
+                Event::Reset { from, to, log_start } => {
+                    let span = open.get_or_insert_with(|| {
+                        let first = from.unwrap_or(to);
+                        let log_start = log_start.filter(|_| from.is_none());
+                        Span { start: begun.unwrap_or(Start::Cut), first, end: first, log_start }
+                    });
+                    span.first = span.first.min(to);
+                    if let Some(from) = from {
+                        span.end = span.end.max(from);
+                        let deleted_to = log_start.map_or(from, |log_start| log_start.min(to));
+                        if from < deleted_to {
+                            coverage.deleted.push((from, deleted_to - 1));
                         }
-                        span.first = span.first.min(to);
                     }
-                    None => {
-                        let start = begun.unwrap_or(Start::Cut);
-                        open = Some(Span { start, first: to, end: to, log_start });
-                    }
-                },
+                }
                 Event::Ended { position } => {
                     if let Some(mut span) = open.take() {
                         span.end = span.end.max(position.unwrap_or(span.end));

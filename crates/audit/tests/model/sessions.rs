@@ -119,7 +119,11 @@ impl Sessions {
                     last_start = start;
                 }
                 Event::Reset { from, to, log_start } => {
-                    let session = open.get_or_insert_with(|| session(last_start, to, log_start));
+                    let begin = || match from {
+                        Some(from) => session(last_start, from, None),
+                        None => session(last_start, to, log_start),
+                    };
+                    let session = open.get_or_insert_with(begin);
                     session.first = session.first.min(to);
                     if let Some(from) = from {
                         session.end = session.end.max(from);
