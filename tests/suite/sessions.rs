@@ -65,7 +65,8 @@ fn a_latest_group_that_starts_under_load_begins_exactly_where_its_log_says(
     let load = [("PRODUCER_RATE_PER_SEC", "500"), ("LOG_MESSAGES", "each")];
     let mut producer = producer(&topic.variables(), &load);
     producer.wait_for("message delivered");
-    let mut replica = replica(&topic, "g", 0, &with_latest(protocol));
+    let settings: Vec<_> = protocol.variables().iter().copied().chain([LATEST]).collect();
+    let mut replica = replica(&topic, "g", 0, &settings);
     replica.wait_until("messages", |replica| replica.received_count() >= 200);
     ensure!(producer.stop().0 == Some(0), "{}", producer.text());
     topic.offsets("g")?.wait_until("commits of all messages", |committed, ends| committed == ends)?;
@@ -73,9 +74,10 @@ fn a_latest_group_that_starts_under_load_begins_exactly_where_its_log_says(
     let begun = beginning(&replica).context("no session began by `latest`")?;
     let report = report([&producer, &replica]);
     // Were one of the messages from that offset on not received, it would be missing.
-    ensure!(report.verdict(0) == Verdict::Proven, "{report}");
+    // On a busy machine the replica may lose its session, which causes repeats.
+    ensure!(report.verdict(u64::MAX) == Verdict::Proven, "{report}");
     let (sent, not_owed, received) =
-        (report.runs[0].acknowledged, report.groups[0].not_owed, report.groups[0].received);
+        (report.runs[0].acknowledged, report.groups[0].not_owed, report.groups[0].distinct);
     ensure!(not_owed == begun.unsigned_abs() && not_owed + received == sent && not_owed > 0, "{report}");
     Ok(format!("began at {begun} of {sent} and received the other {received}"))
 }
