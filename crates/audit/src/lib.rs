@@ -36,9 +36,14 @@ mod offender;
 mod reader;
 mod report;
 mod run;
+mod timeline;
 
 pub use account::Account;
 pub use group::Replica;
 pub use offender::{Class, Offender};
-pub use reader::{Lines, each_line};
+pub use reader::{LineSplitter, Lines, each_line};
 pub use report::{GroupReport, Report, RunReport, Verdict};
+pub use timeline::{
+    Bucket, LatencyReport, ProcessReport, RebalanceReport, ResetReport, SessionReport, SingleLatencies, StopReport,
+    SummaryLatencies, Time, Timeline, TimelineReport,
+};
