@@ -29,6 +29,7 @@
 
 mod account;
 mod comparison;
+mod document;
 mod group;
 mod instance;
 mod intervals;
@@ -39,6 +40,7 @@ mod run;
 mod timeline;
 
 pub use account::Account;
+pub use document::{Conditions, Count, Document, Effect, Mentions, OffenderReport, SourceLine};
 pub use group::Replica;
 pub use offender::{Class, Offender};
 pub use reader::{LineSplitter, Lines, each_line};
