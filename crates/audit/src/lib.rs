@@ -31,6 +31,7 @@ mod account;
 mod comparison;
 mod document;
 mod group;
+mod html;
 mod instance;
 mod intervals;
 mod offender;

@@ -16,7 +16,7 @@ const LINES_MAX: usize = 10;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct OffenderReport {
     /// How it breaks a guarantee.
-    pub class: &'static str,
+    pub class: String,
     /// Topic.
     pub topic: String,
     /// Partition.
@@ -142,7 +142,7 @@ impl Mentions {
         let in_partition = self.by_partition.get(&offender.partition);
         let lines = in_partition.into_iter().flatten().find(|(identity, _)| is_same(identity, &wanted));
         OffenderReport {
-            class: offender.class.name(),
+            class: offender.class.name().replace(' ', "_"),
             topic: offender.topic.clone(),
             partition: offender.partition,
             offset: offender.offset,

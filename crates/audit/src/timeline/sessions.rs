@@ -68,8 +68,8 @@ pub struct ResetReport {
     pub from: Option<i64>,
     /// The offset that was received instead.
     pub to: i64,
-    /// The start of the log at that time.
-    pub log_start: i64,
+    /// The start of the log at that time, if the broker answered.
+    pub log_start: Option<i64>,
 }
 
 /// A line about sessions.

@@ -1,0 +1,19 @@
+//! The command: reads the files of the command line, once or as they grow, and writes the report.
+
+mod arguments;
+mod input;
+mod once;
+mod output;
+mod progress;
+
+use anyhow::Result;
+
+pub(crate) use self::arguments::Arguments;
+
+/// Does what the command line asks for, and returns the exit code.
+///
+/// # Errors
+/// A file can't be read, or the report can't be written.
+pub(crate) fn execute(arguments: &Arguments) -> Result<u8> {
+    once::judge(arguments)
+}
