@@ -1,10 +1,12 @@
 //! The command: reads the files of the command line, once or as they grow, and writes the report.
 
 mod arguments;
+mod follow;
 mod input;
 mod once;
 mod output;
 mod progress;
+mod tail;
 
 use anyhow::Result;
 
@@ -15,5 +17,5 @@ pub(crate) use self::arguments::Arguments;
 /// # Errors
 /// A file can't be read, or the report can't be written.
 pub(crate) fn execute(arguments: &Arguments) -> Result<u8> {
-    once::judge(arguments)
+    if arguments.follow { follow::judge(arguments) } else { once::judge(arguments) }
 }

@@ -59,7 +59,7 @@ pub(crate) struct Run {
 }
 
 /// One consumer group.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Group {
     pub(crate) group_id: String,
     #[serde(serialize_with = "counts::as_map")]
@@ -68,7 +68,7 @@ pub(crate) struct Group {
 }
 
 /// What one replica received.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct ReplicaCounts {
     pub(crate) instance: String,
     pub(crate) received: u64,
@@ -128,7 +128,7 @@ impl Run {
 }
 
 impl Group {
-    fn new(report: &GroupReport) -> Self {
+    pub(crate) fn new(report: &GroupReport) -> Self {
         let replicas = report.replicas.iter().map(|(instance, replica)| ReplicaCounts {
             instance: instance.clone(),
             received: replica.received,
@@ -136,6 +136,11 @@ impl Group {
             bad: replica.bad,
         });
         Self { group_id: report.group_id.clone(), counts: counts::counts(report), replicas: replicas.collect() }
+    }
+
+    /// The count with this name.
+    pub(crate) fn count(&self, name: &str) -> u64 {
+        self.counts.iter().find(|count| count.name == name).map_or(0, |count| count.value)
     }
 }
 

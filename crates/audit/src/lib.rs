@@ -39,6 +39,7 @@ mod reader;
 mod report;
 mod run;
 mod timeline;
+mod watch;
 
 pub use account::Account;
 pub use document::{Conditions, Count, Document, Effect, Mentions, OffenderReport, SourceLine};
@@ -50,3 +51,4 @@ pub use timeline::{
     Bucket, LatencyReport, ProcessReport, RebalanceReport, ResetReport, SessionReport, SingleLatencies, StopReport,
     SummaryLatencies, Time, Timeline, TimelineReport,
 };
+pub use watch::{State, Watch};

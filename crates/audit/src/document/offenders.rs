@@ -70,8 +70,8 @@ impl Mentions {
         mentions
     }
 
-    /// Keeps `line` if it mentions an offender.
-    pub fn add(&mut self, line: &Line) {
+    /// Keeps `line` if it mentions an offender, and returns whether it does.
+    pub fn add(&mut self, line: &Line) -> bool {
         let one;
         let (topic, message, ranges): (_, _, &[Range]) = match &line.entry {
             Entry::Delivered(entry) => {
@@ -89,14 +89,14 @@ impl Mentions {
             Entry::DeliveredSummary(entry) => (&entry.topic, "messages delivered", &entry.ranges),
             Entry::ReceivedSummary(entry) => (&entry.topic, "messages received", &entry.ranges),
             Entry::NotDelivered(entry) => {
-                self.add_not_delivered(line, entry);
-                return;
+                return self.add_not_delivered(line, entry);
             }
-            _ => return,
+            _ => return false,
         };
+        let mut is_kept = false;
         for range in ranges {
             let key = range.run.zip(range.pseq);
-            self.keep(line, topic, range.partition, message, |(_, _, offset, of_offender)| match (offset, of_offender) {
+            is_kept |= self.keep(line, topic, range.partition, message, |(_, _, offset, of_offender)| match (offset, of_offender) {
                 (Some(offset), _) => (range.offset[0]..=range.offset[1]).contains(offset),
                 (None, Some((run, pseq))) => {
                     key.is_some_and(|(of_range, [first, last])| of_range == *run && (first..=last).contains(pseq))
@@ -104,15 +104,16 @@ impl Mentions {
                 (None, None) => false,
             });
         }
+        is_kept
     }
 
     /// A message that was rejected and received nevertheless has no offset in the producer's line.
-    fn add_not_delivered(&mut self, line: &Line, entry: &journal::NotDelivered) {
+    fn add_not_delivered(&mut self, line: &Line, entry: &journal::NotDelivered) -> bool {
         self.keep(line, &entry.topic, entry.partition, "messages not delivered", |(_, _, _, key)| {
             key.is_some_and(|(run, pseq)| {
                 run == entry.run && entry.pseq.iter().any(|[first, last]| (*first..=*last).contains(&pseq))
             })
-        });
+        })
     }
 
     fn keep(
@@ -122,13 +123,16 @@ impl Mentions {
         partition: i32,
         message: &'static str,
         is_mentioned: impl Fn(&Identity) -> bool,
-    ) {
+    ) -> bool {
+        let mut is_kept = false;
         for (identity, lines) in self.by_partition.get_mut(&partition).into_iter().flatten() {
             if identity.0 == topic && lines.len() < LINES_MAX && is_mentioned(identity) {
                 let (time, instance) = (line.timestamp.millis().map(Time), line.instance.clone());
                 lines.insert(SourceLine { time, instance, seq: line.seq, message });
+                is_kept = true;
             }
         }
+        is_kept
     }
 
     /// The offenders of `report`, each with its lines.
