@@ -45,9 +45,12 @@ fn page(document: &Document) -> Markup {
                 main {
                     (banner(document))
                     (tables::books(document, &names))
-                    @if !document.offenders.is_empty() { (tables::offenders(document, &names)) }
+                    // What decides comes first. Repeats that are permitted decide nothing.
+                    @let is_violated = document.verdict == Verdict::Violated;
+                    @if is_violated { (tables::offenders(document, &names)) }
                     (not_judged(document))
                     @if let Some(axis) = &axis { (when(document, axis, &names)) }
+                    @if !is_violated { (tables::offenders(document, &names)) }
                     (tables::latencies(&document.timeline))
                     @if !document.timeline.processes.is_empty() { (tables::processes(&document.timeline, &names)) }
                     (lines(document))

@@ -140,8 +140,11 @@ impl State {
     /// The state in one line, for a terminal.
     #[must_use]
     pub fn summary(&self) -> String {
-        let received: Vec<String> =
-            self.groups.iter().map(|group| format!("{} received {}", group.group_id, group.count("received"))).collect();
+        let received: Vec<String> = self
+            .groups
+            .iter()
+            .map(|group| format!("{} received {}", group.group_id, group.count("received")))
+            .collect();
         format!(
             "so far {}: acknowledged {}, {}; offenders {}, doubts {}, pending {}; lines {}",
             self.so_far,

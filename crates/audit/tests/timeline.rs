@@ -15,9 +15,11 @@ fn replica(instance: &str, lines: &[(i64, &str)]) -> Vec<String> {
 const START: &str = r#""message":"service starting","service":"consumer-svc","version":"1","topic":"t","group_id":"g""#;
 const STOP: &str = r#""message":"service stopped","exit_code":0,"reason":"signal","count":0"#;
 const ASSIGNED: &str = r#""message":"partitions assigned","topic":"t","group_id":"g","partitions":[0,1],"owned":[0,1],"begin":{"committed":[[0,7]],"earliest":[[1,0]]}"#;
-const REVOKED: &str = r#""message":"partitions revoked","topic":"t","group_id":"g","partitions":[1],"owned":[0],"positions":[[1,5]]"#;
+const REVOKED: &str =
+    r#""message":"partitions revoked","topic":"t","group_id":"g","partitions":[1],"owned":[0],"positions":[[1,5]]"#;
 const RECEIVED: &str = r#""message":"message received","num":0,"ts":"x","topic":"t","partition":0,"offset":7,"latency_ms":2.0,"group_id":"g""#;
-const RESET: &str = r#""message":"position reset","topic":"t","group_id":"g","partition":0,"from":8,"to":20,"log_start":20"#;
+const RESET: &str =
+    r#""message":"position reset","topic":"t","group_id":"g","partition":0,"from":8,"to":20,"log_start":20"#;
 
 fn timeline(lines: impl IntoIterator<Item = String>) -> TimelineReport {
     let mut timeline = Timeline::default();
@@ -79,10 +81,10 @@ fn more_processes_sessions_and_groups_than_can_be_shown_are_counted_and_do_not_f
         each_line(text.as_bytes(), &mut Lines::default(), |line| timeline.add(line)).expect("memory can be read");
     };
     for number in 0..60_000 {
-        take(&replica(&format!("{:016x}", number % 6_000), &[(1, ASSIGNED)])[0].replace(
-            "\"seq\":0",
-            &format!("\"seq\":{}", number / 6_000),
-        ));
+        take(
+            &replica(&format!("{:016x}", number % 6_000), &[(1, ASSIGNED)])[0]
+                .replace("\"seq\":0", &format!("\"seq\":{}", number / 6_000)),
+        );
     }
     for number in 0..100 {
         take(&replica(&format!("g{number}"), &[(1, &RECEIVED.replace("\"g\"", &format!("\"g{number}\"")))])[0]);

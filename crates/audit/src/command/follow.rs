@@ -119,7 +119,10 @@ fn read_in_thread(path: &Path, mut pipe: impl Read + Send + 'static, sender: Syn
     std::thread::spawn(move || {
         let mut buffer = vec![0; 64 * 1024];
         loop {
-            let chunk = pipe.read(&mut buffer).map(|count| buffer[..count].to_vec());
+            let chunk = match pipe.read(&mut buffer) {
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                read => read.map(|count| buffer[..count].to_vec()),
+            };
             let is_last = chunk.as_ref().map_or(true, Vec::is_empty);
             if sender.send((path.clone(), chunk)).is_err() || is_last {
                 return;
@@ -133,7 +136,7 @@ struct Screen {
     bar: Option<ProgressBar>,
     /// Whether standard output is for the report alone.
     to_standard_error: bool,
-    shown: Option<(Instant, State)>,
+    shown: Option<State>,
     next: Instant,
 }
 
@@ -148,7 +151,10 @@ impl Screen {
     fn new(format: Format) -> Self {
         let bar = std::io::stdout().is_terminal().then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-            bar.set_style(ProgressStyle::with_template("{spinner} {wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()));
+            bar.set_style(
+                ProgressStyle::with_template("{spinner} {wide_msg}")
+                    .unwrap_or_else(|_| ProgressStyle::default_spinner()),
+            );
             bar
         });
         Self { bar, to_standard_error: format == Format::Html, shown: None, next: Instant::now() }
@@ -166,7 +172,7 @@ impl Screen {
         if let Some(bar) = &self.bar {
             bar.set_message(state.summary());
             bar.tick();
-        } else if self.shown.as_ref().is_none_or(|(_, shown)| *shown != state) {
+        } else if self.shown.as_ref().is_none_or(|shown| *shown != state) {
             let line = serde_json::to_string(&Change { time: Time::now(), state: &state })?;
             let written = if self.to_standard_error {
                 writeln!(std::io::stderr(), "{line}")
@@ -174,7 +180,7 @@ impl Screen {
                 writeln!(std::io::stdout(), "{line}")
             };
             written.context("could not write the state")?;
-            self.shown = Some((now, state));
+            self.shown = Some(state);
         }
         Ok(())
     }

@@ -56,12 +56,7 @@ impl Input {
     ///
     /// # Errors
     /// The file can't be read, or is damaged as a gzip file; or a pipe can't be copied.
-    pub(crate) fn each_line(
-        &mut self,
-        progress: &Progress,
-        lines: &mut Lines,
-        take: impl FnMut(&Line),
-    ) -> Result<()> {
+    pub(crate) fn each_line(&mut self, progress: &Progress, lines: &mut Lines, take: impl FnMut(&Line)) -> Result<()> {
         let read = || match &mut self.source {
             Source::File(file) => {
                 file.rewind()?;

@@ -42,7 +42,10 @@ impl Tail {
             .and_then(|_| file.rewind())
             .with_context(|| format!("could not read {}", path.display()))?;
         if start == GZIP {
-            bail!("could not follow {}: it is compressed and can't grow; give it to an audit without --follow", path.display());
+            bail!(
+                "could not follow {}: it is compressed and can't grow; give it to an audit without --follow",
+                path.display()
+            );
         }
         let (splitter, buffer) = (LineSplitter::default(), vec![0; CHUNK]);
         Ok(Self { path: path.to_owned(), file, position: 0, splitter, rotated: None, buffer })

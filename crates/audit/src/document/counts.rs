@@ -42,7 +42,12 @@ pub(super) fn counts(group: &GroupReport) -> Vec<Count> {
         count("missing", group.missing(), Violation, "acknowledged and passed over by the group"),
         count("repeated", group.repeated(), Limited, "received again"),
         count("produced_twice", group.produced_twice(), Violation, "on the broker at two offsets"),
-        count("phantom", group.phantom(), Violation, "received although reported as rejected, or beyond the end of its run"),
+        count(
+            "phantom",
+            group.phantom(),
+            Violation,
+            "received although reported as rejected, or beyond the end of its run",
+        ),
         count("in_flight", group.in_flight, NoProof, "acknowledged and not reached by the group yet"),
         count("not_shown", group.not_shown, NoProof, "acknowledged and in no line of a replica; lines may be absent"),
         count("unknown", group.unknown, None, "received without an acknowledgement in the lines"),

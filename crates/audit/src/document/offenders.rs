@@ -96,12 +96,14 @@ impl Mentions {
         let mut is_kept = false;
         for range in ranges {
             let key = range.run.zip(range.pseq);
-            is_kept |= self.keep(line, topic, range.partition, message, |(_, _, offset, of_offender)| match (offset, of_offender) {
-                (Some(offset), _) => (range.offset[0]..=range.offset[1]).contains(offset),
-                (None, Some((run, pseq))) => {
-                    key.is_some_and(|(of_range, [first, last])| of_range == *run && (first..=last).contains(pseq))
+            is_kept |= self.keep(line, topic, range.partition, message, |(_, _, offset, of_offender)| {
+                match (offset, of_offender) {
+                    (Some(offset), _) => (range.offset[0]..=range.offset[1]).contains(offset),
+                    (None, Some((run, pseq))) => {
+                        key.is_some_and(|(of_range, [first, last])| of_range == *run && (first..=last).contains(pseq))
+                    }
+                    (None, None) => false,
                 }
-                (None, None) => false,
             });
         }
         is_kept

@@ -3,8 +3,7 @@
 use crate::timeline::{Time, TimelineReport};
 
 /// The lengths between two ticks, in seconds.
-const STEPS: [i64; 18] =
-    [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 43200, 86400];
+const STEPS: [i64; 18] = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 43200, 86400];
 const TICKS_MAX: i64 = 8;
 
 /// An interval of time that is shown from left to right.

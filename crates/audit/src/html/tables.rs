@@ -6,6 +6,7 @@ use super::lanes::clock;
 use super::names::Names;
 use super::text::{millis, number, plural};
 use crate::document::{Count, Document, Effect, Group, OffenderReport};
+use crate::report::Verdict;
 use crate::timeline::TimelineReport;
 
 /// What each run sent and what each group received.
@@ -88,9 +89,10 @@ fn count(name: &str, value: u64, class: &str, meaning: &str) -> Markup {
 
 /// Each named offender with the lines that mention it.
 pub(super) fn offenders(document: &Document, names: &Names) -> Markup {
+    let is_violated = document.verdict == Verdict::Violated;
     html! {
-        section {
-            h2 { "Messages that break a guarantee" }
+        @if !document.offenders.is_empty() { section.offending[is_violated] {
+            h2 { @if is_violated { "Messages that break a guarantee" } @else { "Repeats, within the limit" } }
             p.note { "The first of each class, each with the lines of the evidence that mention it. "
                 "A line is found by its instance and its number (" code { "seq" } ")." }
             div.scroll {
@@ -99,7 +101,7 @@ pub(super) fn offenders(document: &Document, names: &Names) -> Markup {
                     tbody { @for offender in &document.offenders { (row(offender, names)) } }
                 }
             }
-        }
+        } }
     }
 }
 

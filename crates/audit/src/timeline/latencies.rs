@@ -119,7 +119,8 @@ mod tests {
         for (p50, p99) in [(1.0, 9.0), (2.0, 5.0)] {
             latencies.push_summary(10, &LatencyMillis { p50, p99, max: 10.0 });
         }
-        let expected = SummaryLatencies { lines: 2, messages: 20, highest_p50: 2.0, highest_p99: 9.0, highest_max: 10.0 };
+        let expected =
+            SummaryLatencies { lines: 2, messages: 20, highest_p50: 2.0, highest_p99: 9.0, highest_max: 10.0 };
         assert_eq!(latencies.report("received", None).summaries, Some(expected));
     }
 }

@@ -182,11 +182,8 @@ impl Sessions {
 }
 
 fn begin(instance: &str, time: Time, entry: &Assigned, partition: i32) -> SessionReport {
-    let known = [
-        ("committed", &entry.begin.committed),
-        ("earliest", &entry.begin.earliest),
-        ("latest", &entry.begin.latest),
-    ];
+    let known =
+        [("committed", &entry.begin.committed), ("earliest", &entry.begin.earliest), ("latest", &entry.begin.latest)];
     let known = known.into_iter().find_map(|(reason, begin)| Some((reason, offset_of(begin, partition)?)));
     SessionReport {
         topic: entry.topic.clone(),
