@@ -42,7 +42,8 @@ pub(super) fn judge(arguments: &Arguments) -> Result<u8> {
     let mut timeline = (arguments.format != Format::Text).then(Timeline::default);
     let mut lines = Lines::default();
     let mut screen = Screen::new(arguments.format);
-    while !stop.load(Ordering::Relaxed) && !(tails.is_empty() && pipes.is_empty()) {
+    let mut has_input = true;
+    while has_input && !stop.load(Ordering::Relaxed) {
         let mut take = |line: &journal::Line| {
             watch.add(line, Instant::now());
             if let Some(timeline) = &mut timeline {
@@ -71,6 +72,7 @@ pub(super) fn judge(arguments: &Arguments) -> Result<u8> {
             Err(RecvTimeoutError::Disconnected) => std::thread::park_timeout(POLL),
         }
         screen.show(|now| watch.state(lines, now))?;
+        has_input = !tails.is_empty() || !pipes.is_empty();
     }
     let mut take = |line: &journal::Line| {
         watch.add(line, Instant::now());

@@ -27,7 +27,7 @@ pub(super) fn charts(timeline: &TimelineReport, axis: &Axis) -> Markup {
 }
 
 fn highest(timeline: &TimelineReport, axis: &Axis, value: impl Fn(&Bucket) -> f64) -> f64 {
-    shown(timeline, axis).map(|bucket| value(bucket)).fold(0.0, f64::max)
+    shown(timeline, axis).map(value).fold(0.0, f64::max)
 }
 
 fn shown<'a>(timeline: &'a TimelineReport, axis: &'a Axis) -> impl Iterator<Item = &'a Bucket> {
