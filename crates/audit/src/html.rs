@@ -71,7 +71,7 @@ fn banner(document: &Document) -> Markup {
         Verdict::Proven => {
             format!("Every one of {} was received.", plural(acknowledged, "acknowledged message"))
         }
-        Verdict::Violated => "The evidence shows messages that break a guarantee. They are listed below.".to_owned(),
+        Verdict::Violated => format!("{}. They are listed below.", broken(document)),
         Verdict::Insufficient => {
             "No violation was found, but the evidence does not allow a proof. The reasons are listed below.".to_owned()
         }
@@ -96,6 +96,18 @@ fn banner(document: &Document) -> Markup {
             }
         }
     }
+}
+
+/// The counts that make up the violation, in words.
+fn broken(document: &Document) -> String {
+    let mut broken = Vec::new();
+    for group in &document.groups {
+        for count in group.counts.iter().filter(|count| tables::is_violation(count, document.conditions.max_repeats)) {
+            let name = count.name.replace('_', " ");
+            broken.push(format!("group {}: {} {name}", group.group_id, number(count.value)));
+        }
+    }
+    if broken.is_empty() { "A run has messages on the broker at two offsets".to_owned() } else { broken.join("; ") }
 }
 
 /// What the evidence did not allow to judge.

@@ -34,6 +34,9 @@ pub(super) fn books(document: &Document, names: &Names) -> Markup {
 }
 
 fn group_book(document: &Document, group: &Group, names: &Names) -> Markup {
+    let mut replicas: Vec<_> = group.replicas.iter().collect();
+    // C2 before C10.
+    replicas.sort_by_key(|replica| (names.short(&replica.instance).len(), names.short(&replica.instance)));
     html! {
         div.book {
             h3 { "Group " code { (group.group_id) } }
@@ -47,7 +50,7 @@ fn group_book(document: &Document, group: &Group, names: &Names) -> Markup {
                     table {
                         thead { tr { th { "replica" } th.n { "received" } th.n { "repeated" } th.n { "bad" } } }
                         tbody {
-                            @for replica in &group.replicas {
+                            @for replica in replicas {
                                 tr {
                                     td { b { (names.short(&replica.instance)) } " " span.id { (replica.instance) } }
                                     td.n { (number(replica.received)) }
@@ -63,14 +66,23 @@ fn group_book(document: &Document, group: &Group, names: &Names) -> Markup {
     }
 }
 
+/// Whether a count breaks a guarantee.
+pub(super) fn is_violation(count: &Count, max_repeats: u64) -> bool {
+    match count.effect {
+        Effect::Violation => count.value > 0,
+        Effect::Limited => count.value > max_repeats,
+        Effect::NoProof | Effect::None => false,
+    }
+}
+
 /// How a count is shown: a sign is added to the colour.
 fn class_of(count: &Count, max_repeats: u64) -> &'static str {
-    match count.effect {
-        _ if count.value == 0 => "",
-        Effect::Violation => "bad",
-        Effect::Limited if count.value > max_repeats => "bad",
-        Effect::NoProof => "doubt",
-        Effect::Limited | Effect::None => "",
+    if is_violation(count, max_repeats) {
+        "bad"
+    } else if count.effect == Effect::NoProof && count.value > 0 {
+        "doubt"
+    } else {
+        ""
     }
 }
 
