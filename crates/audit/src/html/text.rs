@@ -17,6 +17,7 @@ pub(super) fn number(value: u64) -> String {
 pub(super) fn millis(value: f64) -> String {
     match value {
         v if v >= 10_000.0 => format!("{:.1} s", v / 1000.0),
+        v if v >= 1_000.0 => format!("{:.2} s", v / 1000.0),
         v if v >= 100.0 => format!("{v:.0} ms"),
         v => format!("{v:.1} ms"),
     }
@@ -35,6 +36,6 @@ mod tests {
     fn numbers_are_grouped() {
         let grouped = |value| number(value).replace('\u{202f}', ",");
         assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
-        assert_eq!([0.25, 250.4, 12_345.0].map(millis), ["0.2 ms", "250 ms", "12.3 s"]);
+        assert_eq!([0.25, 250.4, 7027.0, 12_345.0].map(millis), ["0.2 ms", "250 ms", "7.03 s", "12.3 s"]);
     }
 }
