@@ -162,7 +162,7 @@ impl Load {
         );
         let acknowledged: u64 = report.runs.iter().map(|run| run.acknowledged).sum();
         let group = report.groups.first().context("no group")?;
-        let repeated = group.repeated();
+        let repeated = group.count(audit::Class::Repeated);
         Ok(format!("{acknowledged} acknowledged, 0 missing, {repeated} repeated (at most {max_repeats})"))
     }
 }

@@ -21,6 +21,7 @@ mod protocol;
 mod python;
 mod reset;
 mod resources;
+mod sessions;
 mod sharing;
 mod table;
 mod topic;
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
         sharing::claims(),
         offsets::claims(),
         reset::claims(),
+        sessions::claims(),
         external_broker::claims(),
         accounts::claims(),
         compatibility::claims(),

@@ -45,13 +45,13 @@ fn replicas_of_two_groups_taken_for_one_are_reported_to_repeat_every_message(res
         [replicas(&topic, "g", 1, &[]), replicas(&topic, "h", 1, &[])].map(|mut replicas| replicas.remove(0));
     replicas[0].wait_until("all messages, twice", |_| received(&replicas) >= 200);
     stop_all(&mut replicas)?;
-    let mut account = audit::Account::complete();
+    let mut account = audit::Account::new(audit::Options::complete());
     for process in replicas.iter().chain([&producer]) {
         let text = process.text().replace(&topic.group("h"), &topic.group("g"));
         audit::each_line(text.as_bytes(), &mut audit::Lines::default(), |line| account.add(line))?;
     }
     let report = account.report();
     ensure!(report.verdict(0) == Verdict::Violated, "{report}");
-    ensure!(report.groups[0].repeated() == 100, "{report}");
+    ensure!(report.groups[0].count(audit::Class::Repeated) == 100, "{report}");
     Ok("control: 100 repeated of 100".to_owned())
 }

@@ -1,6 +1,7 @@
 //! The account: everything that the lines say, as intervals.
 
 mod conclusions;
+mod findings;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,14 +11,16 @@ use rangemap::RangeInclusiveSet;
 
 use crate::group::Group;
 use crate::instance::Instance;
-use crate::intervals::{overlaps, total_length};
+use crate::intervals::{difference, length, overlaps, size, total_length};
+use crate::options::Options;
+use crate::placement::{Place, Placement};
 use crate::run::{ByPartition, Run, TopicPartition};
+use crate::session::Event;
 
 /// Everything that the lines say. Lines may be added in any order.
 #[derive(Debug, Default)]
 pub struct Account {
-    /// Whether the evidence is everything that was written.
-    is_complete: bool,
+    options: Options,
     /// The processes that wrote the lines.
     instances: BTreeMap<String, Instance>,
     /// The clusters whose topics the lines are about.
@@ -39,13 +42,10 @@ pub struct Account {
 }
 
 impl Account {
-    /// An account of complete evidence: every line of every producer and replica is going to be added. A message that no line shows
-    /// as received was then received by nobody, and is missing.
-    ///
-    /// With [`Account::default`], the log of a whole replica, or the last lines of a killed one, may not be part of the evidence.
+    /// An empty account.
     #[must_use]
-    pub fn complete() -> Self {
-        Self { is_complete: true, ..Self::default() }
+    pub fn new(options: Options) -> Self {
+        Self { options, ..Self::default() }
     }
 
     /// Adds a line. A line that was added before is ignored.
@@ -62,15 +62,20 @@ impl Account {
             }
             return;
         }
+        if !is_in_scope(&self.options, &line.entry) {
+            known.is_out_of_scope = true;
+            return;
+        }
+        let seq = line.seq;
         match &line.entry {
             Entry::Starting(entry) => {
                 if let Some(run) = entry.run {
                     self.run(run, instance);
                 }
                 if let Some(group) = &entry.group_id {
-                    let group = self.groups.entry(group.clone()).or_default();
+                    let group = self.group(group);
                     group.topics.insert(entry.topic.clone());
-                    group.replicas.entry(instance.to_owned()).or_default();
+                    group.member(instance);
                 }
             }
             Entry::TopicFound(entry) => self.clusters.extend(entry.cluster_id.clone()),
@@ -83,25 +88,36 @@ impl Account {
             }
             Entry::NotDelivered(entry) => self.run(entry.run, instance).not_delivered(entry),
             Entry::RunClosed(entry) => self.run(entry.run, instance).closed = Some(entry.clone()),
+            Entry::Assigned(entry) => {
+                let events = Event::of_assigned(entry);
+                self.group(&entry.group_id).add_events(instance, seq, &entry.topic, events);
+            }
+            Entry::Revoked(entry) | Entry::Lost(entry) => {
+                let events = Event::of_ended(entry);
+                self.group(&entry.group_id).add_events(instance, seq, &entry.topic, events);
+            }
+            Entry::PositionReset(entry) => {
+                let event = (entry.partition, Event::of_reset(entry));
+                self.group(&entry.group_id).add_events(instance, seq, &entry.topic, [event].into_iter());
+            }
             Entry::Received(entry) => {
                 let range = Range::one(entry.partition, entry.offset, entry.run.zip(entry.pseq));
-                self.receive(instance, &entry.group_id, &entry.topic, &range);
+                self.receive(instance, seq, &entry.group_id, &entry.topic, &range);
             }
             Entry::ReceivedSummary(entry) => {
-                entry.ranges.iter().for_each(|range| self.receive(instance, &entry.group_id, &entry.topic, range));
-                self.count_bad(instance, &entry.group_id, entry.bad.values().sum());
+                entry.ranges.iter().for_each(|range| self.receive(instance, seq, &entry.group_id, &entry.topic, range));
+                self.group(&entry.group_id).member(instance).counts.bad += entry.bad.values().sum::<u64>();
             }
             // A sample shows a message that a summary already accounts for.
             Entry::BadMessage(entry) if !entry.sample => {
                 let range = Range::one(entry.partition, entry.offset, entry.run.zip(entry.pseq));
-                self.receive(instance, &entry.group_id, &entry.topic, &range);
-                self.count_bad(instance, &entry.group_id, 1);
+                self.receive(instance, seq, &entry.group_id, &entry.topic, &range);
+                self.group(&entry.group_id).member(instance).counts.bad += 1;
             }
             Entry::Stopped(entry) => {
                 known.stated_count = entry.count;
             }
             Entry::Other if line.account => self.not_understood += 1,
-            Entry::Assigned(_) | Entry::Revoked(_) | Entry::Lost(_) | Entry::PositionReset(_) => {}
             Entry::BadMessage(_) | Entry::Other => {}
         }
     }
@@ -115,7 +131,23 @@ impl Account {
                 && recorded.is_some_and(|recorded| total_length(&overlaps_of(recorded, range)) == range.count())
         };
         let received = |group: &str| self.groups.get(group).map(|group| &group.offsets);
+        let (instance, seq) = (line.instance.as_str(), line.seq);
+        if !is_in_scope(&self.options, &line.entry) {
+            return true;
+        }
         match &line.entry {
+            Entry::Assigned(entry) => self
+                .groups
+                .get(&entry.group_id)
+                .is_some_and(|group| group.has_events(instance, seq, &entry.topic, Event::of_assigned(entry))),
+            Entry::Revoked(entry) | Entry::Lost(entry) => self
+                .groups
+                .get(&entry.group_id)
+                .is_some_and(|group| group.has_events(instance, seq, &entry.topic, Event::of_ended(entry))),
+            Entry::PositionReset(entry) => self.groups.get(&entry.group_id).is_some_and(|group| {
+                let event = (entry.partition, Event::of_reset(entry));
+                group.has_events(instance, seq, &entry.topic, [event].into_iter())
+            }),
             Entry::Delivered(entry) => {
                 contains(Some(&self.acknowledged), &entry.topic, &Range::one(entry.partition, entry.offset, None))
             }
@@ -158,25 +190,61 @@ impl Account {
         offsets.insert(first..=last);
     }
 
-    fn receive(&mut self, instance: &str, group: &str, topic: &str, range: &Range) {
+    fn group(&mut self, group: &str) -> &mut Group {
+        self.groups.entry(group.to_owned()).or_default()
+    }
+
+    fn receive(&mut self, instance: &str, seq: u64, group: &str, topic: &str, range: &Range) {
         if range.is_valid() {
-            self.offset_conflicts += self.groups.entry(group.to_owned()).or_default().receive(instance, topic, range);
+            let conflicts = self.group(group).receive(instance, seq, topic, range);
+            self.offset_conflicts += conflicts;
         } else {
             self.impossible += 1;
         }
     }
 
-    fn count_bad(&mut self, instance: &str, group: &str, count: u64) {
-        let group = self.groups.entry(group.to_owned()).or_default();
-        group.replicas.entry(instance.to_owned()).or_default().bad += count;
-    }
-
-    /// Returns how many acknowledged messages are in flight to `group`: it has received neither them nor a later message of
-    /// their partition.
+    /// Returns how many acknowledged messages are in flight to `group`: they lie above all that its sessions have reached.
     #[must_use]
     pub fn in_flight(&self, group: &str) -> u64 {
-        let received = |partition| self.groups.get(group).and_then(|group| group.offsets.get(partition));
-        self.acknowledged.iter().map(|(partition, offsets)| in_flight(offsets, received(partition))).sum()
+        let Some(group) = self.groups.get(group) else {
+            return self.acknowledged.values().map(size).sum();
+        };
+        self.not_received(group)
+            .filter(|(_, place, ..)| matches!(place, Place::Beyond))
+            .map(|(.., first, last)| length(first, last))
+            .sum()
+    }
+
+    /// The acknowledged messages that the group should have received and did not, by their place among the group's sessions.
+    fn not_received<'a>(&'a self, group: &'a Group) -> impl Iterator<Item = (&'a TopicPartition, Place<'a>, i64, i64)> {
+        let acknowledged = self.acknowledged.iter().filter(|(partition, _)| group.topics.contains(&partition.topic));
+        acknowledged.flat_map(move |(partition, acknowledged)| {
+            let not_received = match group.offsets.get(partition) {
+                Some(received) => difference(acknowledged, received),
+                None => acknowledged.iter().map(|range| (*range.start(), *range.end())).collect(),
+            };
+            let placement =
+                if not_received.is_empty() { Placement::default() } else { self.placement(group, partition) };
+            let divided = not_received.into_iter().flat_map(move |(first, last)| placement.divide(first, last));
+            divided.map(move |(place, first, last)| (partition, place, first, last))
+        })
+    }
+
+    fn placement<'a>(&'a self, group: &'a Group, partition: &TopicPartition) -> Placement<'a> {
+        let mut placement = Placement::default();
+        for (name, member) in &group.members {
+            if let Some(sessions) = member.sessions.get(partition) {
+                placement.add(name, self.lacks_lines(name), sessions);
+            }
+        }
+        placement
+    }
+
+    /// Whether lines of a process are missing that should be here.
+    fn lacks_lines(&self, instance: &str) -> bool {
+        self.instances
+            .get(instance)
+            .is_some_and(|known| if self.options.is_from_here { known.has_inner_gap() } else { known.has_gap() })
     }
 
     /// Returns, for each partition from which `group` has received messages, the offset after the last received one.
@@ -201,8 +269,22 @@ fn overlaps_of(set: &RangeInclusiveSet<i64>, range: &Range) -> Vec<(i64, i64)> {
     overlaps(set, range.offset[0], range.offset[1])
 }
 
-/// How many offsets are acknowledged and above the last received one.
-fn in_flight(acknowledged: &RangeInclusiveSet<i64>, received: Option<&RangeInclusiveSet<i64>>) -> u64 {
-    let last = received.and_then(RangeInclusiveSet::last).map_or(-1, |range| *range.end());
-    total_length(&overlaps(acknowledged, last + 1, i64::MAX))
+/// Whether the line is about what the audit was asked about. A line that is about no topic is.
+fn is_in_scope(options: &Options, entry: &Entry) -> bool {
+    let (topic, group) = match entry {
+        Entry::Starting(entry) => (&entry.topic, entry.group_id.as_deref()),
+        Entry::TopicFound(entry) => (&entry.topic, None),
+        Entry::Delivered(entry) => (&entry.topic, None),
+        Entry::DeliveredSummary(entry) => (&entry.topic, None),
+        Entry::NotDelivered(entry) => (&entry.topic, None),
+        Entry::RunClosed(entry) => (&entry.topic, None),
+        Entry::Assigned(entry) => (&entry.topic, Some(entry.group_id.as_str())),
+        Entry::Revoked(entry) | Entry::Lost(entry) => (&entry.topic, Some(entry.group_id.as_str())),
+        Entry::PositionReset(entry) => (&entry.topic, Some(entry.group_id.as_str())),
+        Entry::Received(entry) => (&entry.topic, Some(entry.group_id.as_str())),
+        Entry::ReceivedSummary(entry) => (&entry.topic, Some(entry.group_id.as_str())),
+        Entry::BadMessage(entry) => (&entry.topic, Some(entry.group_id.as_str())),
+        Entry::Stopped(_) | Entry::Other => return true,
+    };
+    options.includes(topic, group)
 }

@@ -9,6 +9,7 @@ use serde::{Serialize, Serializer};
 
 pub use self::counts::{Count, Effect};
 pub use self::offenders::{Mentions, OffenderReport, SourceLine};
+use crate::options::Options;
 use crate::reader::Lines;
 use crate::report::{GroupReport, Report, RunReport, Verdict};
 use crate::timeline::TimelineReport;
@@ -17,10 +18,16 @@ use crate::timeline::TimelineReport;
 const SCHEMA_VERSION: u32 = 1;
 
 /// Under which conditions the verdict was reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Conditions {
     /// The evidence holds every line of every producer and replica.
     pub complete: bool,
+    /// The evidence may begin in the middle.
+    pub from_here: bool,
+    /// The only group that was judged, if not all were.
+    pub group: Option<String>,
+    /// The only topic that was judged, if not all were.
+    pub topic: Option<String>,
     /// How many repeats each group may have.
     pub max_repeats: u64,
 }
@@ -74,6 +81,15 @@ pub(crate) struct ReplicaCounts {
     pub(crate) received: u64,
     pub(crate) repeated: u64,
     pub(crate) bad: u64,
+}
+
+impl Conditions {
+    /// The conditions under which an account with these options is judged.
+    #[must_use]
+    pub fn new(options: Options, max_repeats: u64) -> Self {
+        let Options { is_complete: complete, is_from_here: from_here, group, topic } = options;
+        Self { complete, from_here, group, topic, max_repeats }
+    }
 }
 
 impl Document {

@@ -10,6 +10,7 @@ use crate::comparison::{Comparison, pseq_of};
 use crate::intervals::length;
 use crate::offender::{Class, Offender, Offenders};
 use crate::run::{ByPartition, TopicPartition};
+use crate::session::{Event, Sessions};
 
 /// What one replica received.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -22,12 +23,19 @@ pub struct Replica {
     pub bad: u64,
 }
 
+/// The account of one replica.
+#[derive(Debug, Default)]
+pub(crate) struct Member {
+    pub(crate) counts: Replica,
+    pub(crate) sessions: BTreeMap<TopicPartition, Sessions>,
+}
+
 /// The account of one group.
 #[derive(Debug, Default)]
 pub(crate) struct Group {
     /// The topics that the group reads.
     pub(crate) topics: BTreeSet<String>,
-    pub(crate) replicas: BTreeMap<String, Replica>,
+    pub(crate) members: BTreeMap<String, Member>,
     /// Received offsets.
     pub(crate) offsets: ByPartition,
     /// Received pseq of each run.
@@ -41,15 +49,59 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    /// Records received messages.
+    /// The account of the replica whose process is `instance`.
+    pub(crate) fn member(&mut self, instance: &str) -> &mut Member {
+        self.members.entry(instance.to_owned()).or_default()
+    }
+
+    /// Records events of sessions in the line with the number `seq`.
+    pub(crate) fn add_events(
+        &mut self,
+        instance: &str,
+        seq: u64,
+        topic: &str,
+        events: impl Iterator<Item = (i32, Event)>,
+    ) {
+        self.topics.insert(topic.to_owned());
+        let sessions = &mut self.member(instance).sessions;
+        for (partition, event) in events {
+            sessions.entry(TopicPartition::new(topic, partition)).or_default().add(seq, event);
+        }
+    }
+
+    /// Whether [`add_events`](Self::add_events) recorded the same events for the line with the number `seq`.
+    pub(crate) fn has_events(
+        &self,
+        instance: &str,
+        seq: u64,
+        topic: &str,
+        mut events: impl Iterator<Item = (i32, Event)>,
+    ) -> bool {
+        let sessions = self.members.get(instance).map(|member| &member.sessions);
+        events.all(|(partition, event)| {
+            let sessions = sessions.and_then(|sessions| sessions.get(&TopicPartition::new(topic, partition)));
+            sessions.is_some_and(|sessions| sessions.contains(seq, event))
+        })
+    }
+
+    /// Records messages that the line with the number `seq` says were received.
     ///
     /// Returns how many of them have the offset of another received message.
-    pub(crate) fn receive(&mut self, instance: &str, topic: &str, range: &Range) -> u64 {
+    pub(crate) fn receive(&mut self, instance: &str, seq: u64, topic: &str, range: &Range) -> u64 {
         let partition = TopicPartition::new(topic, range.partition);
         if !self.topics.contains(topic) {
             self.topics.insert(topic.to_owned());
         }
-        let replica = self.replicas.entry(instance.to_owned()).or_default();
+        let member = match self.members.get_mut(instance) {
+            Some(member) => member,
+            None => self.members.entry(instance.to_owned()).or_default(),
+        };
+        let sessions = match member.sessions.get_mut(&partition) {
+            Some(sessions) => sessions,
+            None => member.sessions.entry(partition.clone()).or_default(),
+        };
+        sessions.receive(seq, range.offset[0], range.offset[1]);
+        let replica = &mut member.counts;
         replica.received += range.count();
         let offsets = self.offsets.entry(partition.clone()).or_default();
         let [first_offset, last_offset] = range.offset;

@@ -12,6 +12,8 @@ pub(crate) struct Instance {
     next: u64,
     /// The number of messages that the last line, `service stopped`, states.
     pub(crate) stated_count: Option<u64>,
+    /// Whether its lines are about another topic or group than the audit was asked about.
+    pub(crate) is_out_of_scope: bool,
 }
 
 impl Instance {
@@ -49,6 +51,16 @@ impl Instance {
     /// Whether lines are missing below the highest number that was read.
     pub(crate) fn has_gap(&self) -> bool {
         !self.read.is_empty()
+    }
+
+    /// Whether the first lines are missing.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.next == 0 && self.has_gap()
+    }
+
+    /// Whether lines are missing after the first one that was read.
+    pub(crate) fn has_inner_gap(&self) -> bool {
+        self.missing_lines().len() > usize::from(self.is_cut())
     }
 }
 

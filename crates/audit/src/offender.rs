@@ -15,9 +15,12 @@ pub(crate) const NAMED_MAX: usize = 20;
 /// How a message breaks a guarantee.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Class {
-    /// The message was acknowledged, and the group received a later offset of its partition but never this message: it skipped
-    /// the offset, or received another message at it.
+    /// The message was acknowledged, and a session passed over its offset without receiving it, or received another message at it.
     Missing,
+    /// The message was acknowledged, and lies between the end of a session and the beginning of the next: the group never read it.
+    Skipped,
+    /// The message was acknowledged, and the broker deleted it before the group read it.
+    Expired,
     /// The group received its offset more than once.
     Repeated,
     /// The partition holds the message at two offsets.
@@ -32,10 +35,23 @@ impl Class {
     pub fn name(self) -> &'static str {
         match self {
             Self::Missing => "missing",
+            Self::Skipped => "skipped",
+            Self::Expired => "expired",
             Self::Repeated => "repeated",
             Self::ProducedTwice => "produced twice",
             Self::Phantom => "phantom",
         }
+    }
+}
+
+impl Class {
+    /// All classes, in the order of the report.
+    pub const ALL: [Self; 6] =
+        [Self::Missing, Self::Skipped, Self::Expired, Self::Repeated, Self::ProducedTwice, Self::Phantom];
+
+    /// Whether the group did not receive the message.
+    pub(crate) fn is_not_received(self) -> bool {
+        matches!(self, Self::Missing | Self::Skipped | Self::Expired)
     }
 }
 
@@ -54,7 +70,7 @@ pub struct Offender {
     pub key: Option<(RunId, u64)>,
     /// Its number, if a line holds it.
     pub num: Option<u64>,
-    /// The instances that sent it if it is missing, and those that received it otherwise.
+    /// The instances that sent it if it was not received, and those that received it otherwise.
     pub by: BTreeSet<String>,
 }
 
@@ -99,8 +115,8 @@ impl Offender {
             if range.partition != self.partition || !self.is_in(range) {
                 continue;
             }
-            // A repeat raises the question who received the message, a missing message the question who sent it.
-            if is_received != (self.class == Class::Missing) {
+            // A repeat raises the question who received the message, a message that was not received the question who sent it.
+            if is_received != self.class.is_not_received() {
                 self.by.insert(line.instance.clone());
             }
             self.num = self.num.or(num);
@@ -134,7 +150,7 @@ impl fmt::Display for Offender {
             write!(f, " num {num}")?;
         }
         if !self.by.is_empty() {
-            let verb = if self.class == Class::Missing { "sent" } else { "received" };
+            let verb = if self.class.is_not_received() { "sent" } else { "received" };
             write!(f, " {verb} by {}", self.by.iter().cloned().collect::<Vec<_>>().join(", "))?;
         }
         Ok(())

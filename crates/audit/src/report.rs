@@ -7,7 +7,7 @@ use journal::Line;
 use message::RunId;
 
 use crate::group::Replica;
-use crate::offender::{NAMED_MAX, Offender, Offenders};
+use crate::offender::{Class, NAMED_MAX, Offender, Offenders};
 use crate::reader::Lines;
 
 /// What the evidence proves.
@@ -15,7 +15,7 @@ use crate::reader::Lines;
 pub enum Verdict {
     /// Every acknowledged message was received, and repeats are within the limit.
     Proven,
-    /// A message is missing, produced twice or a phantom, or there are more repeats than permitted.
+    /// A message was lost, produced twice or is a phantom, or there are more repeats than permitted.
     Violated,
     /// No violation was found, but the evidence is not sufficient for a proof.
     Insufficient,
@@ -73,35 +73,42 @@ pub struct GroupReport {
     pub unknown: u64,
     /// Acknowledged messages that the group has not reached yet.
     pub in_flight: u64,
-    /// Acknowledged messages that would be missing if it were certain that no lines of the replicas are.
+    /// Acknowledged messages that no line shows as received, and that a line that is not here may show.
     pub not_shown: u64,
-    /// Missing, repeated, produced twice, phantom.
-    pub(crate) offenders: [Offenders; 4],
+    /// Acknowledged messages that the group was not owed: it began behind them, by `auto.offset.reset=latest`.
+    pub not_owed: u64,
+    /// Acknowledged messages that the broker had deleted when the group began, by `auto.offset.reset=earliest`.
+    pub expired_before: u64,
+    /// Acknowledged messages from before the evidence begins; see [`Options::is_from_here`](crate::Options::is_from_here).
+    pub not_judged: u64,
+    /// In the order of [`Class::ALL`].
+    pub(crate) offenders: [Offenders; 6],
 }
 
 impl GroupReport {
-    /// How many acknowledged messages the group skipped.
+    /// How many messages break a guarantee in this way.
     #[must_use]
-    pub fn missing(&self) -> u64 {
-        self.offenders[0].count
+    pub fn count(&self, class: Class) -> u64 {
+        self.offenders[class as usize].count
     }
 
-    /// How many times the group received a message that it had already received.
-    #[must_use]
-    pub fn repeated(&self) -> u64 {
-        self.offenders[1].count
+    /// Acknowledged messages that were not received and are no violation, with the reason.
+    fn excused(&self) -> impl Iterator<Item = (u64, &'static str)> {
+        let excused = [
+            (self.not_owed, "acknowledged before the group began to read by auto.offset.reset=latest: not owed"),
+            (self.expired_before, "deleted by the broker before the group began to read"),
+            (self.not_judged, "from before the evidence begins: not judged"),
+        ];
+        excused.into_iter().filter(|(count, _)| *count > 0)
     }
 
-    /// How many messages the group received at two offsets.
+    /// Whether this group shows a violation, if it may have at most `max_repeats` repeats.
     #[must_use]
-    pub fn produced_twice(&self) -> u64 {
-        self.offenders[2].count
-    }
-
-    /// How many messages the group received that should not exist.
-    #[must_use]
-    pub fn phantom(&self) -> u64 {
-        self.offenders[3].count
+    pub fn is_violated(&self, max_repeats: u64) -> bool {
+        Class::ALL.into_iter().any(|class| {
+            let permitted = if class == Class::Repeated { max_repeats } else { 0 };
+            self.count(class) > permitted
+        })
     }
 }
 
@@ -122,10 +129,8 @@ impl Report {
     /// The verdict, if each group may have at most `max_repeats` repeats.
     #[must_use]
     pub fn verdict(&self, max_repeats: u64) -> Verdict {
-        let is_violated = |group: &GroupReport| {
-            group.missing() > 0 || group.repeated() > max_repeats || group.produced_twice() > 0 || group.phantom() > 0
-        };
-        if self.groups.iter().any(is_violated) || self.runs.iter().any(|run| run.produced_twice.count > 0) {
+        let is_produced_twice = self.runs.iter().any(|run| run.produced_twice.count > 0);
+        if is_produced_twice || self.groups.iter().any(|group| group.is_violated(max_repeats)) {
             Verdict::Violated
         } else if self.doubts.is_empty() {
             Verdict::Proven
@@ -181,14 +186,11 @@ impl fmt::Display for Report {
                 f,
                 "  total  received {received}  distinct {distinct}  bad {bad}  foreign {foreign}  unknown {unknown}"
             )?;
-            writeln!(
-                f,
-                "  missing {}  repeated {}  produced twice {}  phantom {}  in flight {in_flight}",
-                group.missing(),
-                group.repeated(),
-                group.produced_twice(),
-                group.phantom(),
-            )?;
+            let classes = Class::ALL.map(|class| format!("{} {}", class.name(), group.count(class)));
+            writeln!(f, "  {}  in flight {in_flight}", classes.join("  "))?;
+            for (count, what) in group.excused() {
+                writeln!(f, "  {count} {what}")?;
+            }
         }
         for offender in self.offenders() {
             writeln!(f, "  {offender}")?;

@@ -1,6 +1,7 @@
 //! What the producer's lines say about one run.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use journal::{NotDelivered, Outcome, Range, RunClosed};
 use message::RunId;
@@ -20,6 +21,12 @@ pub(crate) struct TopicPartition {
 impl TopicPartition {
     pub(crate) fn new(topic: &str, partition: i32) -> Self {
         Self { topic: topic.to_owned(), partition }
+    }
+}
+
+impl fmt::Display for TopicPartition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}[{}]", self.topic, self.partition)
     }
 }
 

@@ -15,6 +15,7 @@ use serde::Serialize;
 use self::ages::Ages;
 use crate::account::Account;
 use crate::document::{Group, Mentions, OffenderReport};
+use crate::offender::Class;
 use crate::reader::Lines;
 use crate::report::{Report, Verdict};
 
@@ -81,7 +82,7 @@ impl Watch {
             report.doubts.iter().cloned().partition(|doubt| !self.ages.is_settled(doubt, now));
         let groups: Vec<Group> = report.groups.iter().map(Group::new).collect();
         let mut pending = pending;
-        let mut is_violated = report.groups.iter().any(|group| group.repeated() > self.max_repeats);
+        let mut is_violated = report.groups.iter().any(|group| group.count(Class::Repeated) > self.max_repeats);
         is_violated |= report.runs.iter().any(|run| run.produced_twice.count > 0);
         for group in &groups {
             let (settled, unsettled) = self.ages.violations(group, now);

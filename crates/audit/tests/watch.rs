@@ -5,7 +5,7 @@ mod lines;
 
 use std::time::{Duration, Instant};
 
-use audit::{Account, Lines, State, Watch, each_line};
+use audit::{Account, Lines, Options, State, Watch, each_line};
 
 use crate::lines::{PRODUCER, REPLICA, producer, proven, replica, violated};
 
@@ -73,19 +73,19 @@ fn messages_in_flight_are_pending_while_they_are_young_however_long_there_are_so
 #[test]
 fn a_violation_that_a_late_line_explains_is_never_shown_as_one() {
     let (sent, got) = (producer(5), replica("g", 0..5));
-    let mut simulation = Simulation::new(Account::complete());
+    let mut simulation = Simulation::new(Account::new(Options::complete()));
     simulation.add(&(sent.concat() + &got[..3].concat() + &got[5..].concat()));
     assert_ne!(simulation.after(8).so_far, "violated");
     simulation.add(&got[3..5].concat());
     assert_eq!(simulation.after(20).so_far, "proven");
-    let mut control = Simulation::new(Account::complete());
+    let mut control = Simulation::new(Account::new(Options::complete()));
     control.add(&violated());
     assert_eq!(control.after(0).so_far, "violated", "a repeat rests on lines that are there");
 }
 
 #[test]
 fn offenders_are_named_also_when_their_lines_arrived_long_ago() {
-    let mut simulation = Simulation::new(Account::complete());
+    let mut simulation = Simulation::new(Account::new(Options::complete()));
     simulation.add(&violated());
     for number in 0..30_000 {
         simulation.add(&format!("{{\"message\":\"stop requested\",\"instance\":\"other\",\"seq\":{number}}}\n"));

@@ -195,7 +195,7 @@ impl ClientContext for Group {
 
     fn stats(&self, statistics: Statistics) {
         let mut state = self.state();
-        state.waiting = self.metrics.update_lag(&state.positions.owned(), &statistics);
+        state.waiting = self.metrics.update_lag(state.positions.processed(), &statistics);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {

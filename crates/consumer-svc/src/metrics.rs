@@ -1,5 +1,7 @@
 //! A replica's metrics.
 
+use std::collections::BTreeMap;
+
 use message::Bad;
 use prometheus::{Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 use rdkafka::Statistics;
@@ -79,22 +81,28 @@ impl ConsumerMetrics {
     /// Updates the lag of the owned partitions from librdkafka's statistics. Returns how many messages are waiting to be received in
     /// the partitions whose leader is reachable.
     ///
-    /// That number differs from the lag: the end of the log may be a transaction marker, and the lag counts messages below the
-    /// first offset that the broker still has.
-    pub(crate) fn update_lag(&self, owned: &[i32], statistics: &Statistics) -> i64 {
+    /// That number differs from the lag, which also counts received messages that are not processed, and a transaction marker at the end
+    /// of the log. `processed` has, for each owned partition, the offset below which everything is processed.
+    pub(crate) fn update_lag(
+        &self,
+        processed: impl Iterator<Item = (i32, Option<i64>)>,
+        statistics: &Statistics,
+    ) -> i64 {
+        let processed: BTreeMap<i32, Option<i64>> = processed.collect();
         let partitions = statistics.topics.values().flat_map(|topic| topic.partitions.values());
         let mut waiting = 0;
-        for partition in partitions.filter(|partition| owned.contains(&partition.partition)) {
-            // -1 means unknown. Until an offset is stored, only the lag of the committed offset is known.
-            let lags = [partition.consumer_lag_stored, partition.consumer_lag];
-            let lag = lags.into_iter().find(|lag| *lag >= 0);
+        for partition in partitions {
+            let Some(processed) = processed.get(&partition.partition) else { continue };
+            // Negative values mean unknown.
+            let ends = [partition.ls_offset, partition.hi_offset];
+            let end = ends.into_iter().find(|end| *end >= 0);
+            let lag = end.zip(*processed).map(|(end, processed)| (end - processed).max(0));
             if let Some(lag) = lag {
                 self.lag.with_label_values(&[&partition.partition.to_string()]).set(lag);
             }
             if has_leader(statistics, partition.leader) {
-                let end = if partition.ls_offset >= 0 { partition.ls_offset } else { partition.hi_offset };
-                waiting += match partition.next_offset {
-                    next if next >= 0 => (end - next).max(0) + partition.fetchq_cnt,
+                waiting += match (end, partition.next_offset) {
+                    (Some(end), next) if next >= 0 => (end - next).max(0) + partition.fetchq_cnt,
                     // The position is not known yet.
                     _ => lag.unwrap_or(0),
                 };

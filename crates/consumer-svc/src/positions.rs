@@ -17,6 +17,8 @@ struct Position {
     /// The offset after the last received message, or the beginning of the session. `None` if the beginning is unknown and nothing was
     /// received.
     next: Option<i64>,
+    /// Where the session begins, if that is known.
+    begin: Option<i64>,
     processed: Option<i64>,
     committed: Option<i64>,
 }
@@ -68,14 +70,19 @@ impl Positions {
         self.owned.keys().copied().collect()
     }
 
+    /// For each owned partition the offset below which the session has processed everything, if that is known.
+    pub(crate) fn processed(&self) -> impl Iterator<Item = (i32, Option<i64>)> {
+        self.owned.iter().map(|(partition, position)| (*partition, position.processed.or(position.begin)))
+    }
+
     /// Adds the partitions of new sessions.
     pub(crate) fn assign(&mut self, begin: &Beginnings) {
         self.former.clear();
         self.owned.extend(begin.unknown.iter().map(|partition| (*partition, Position::default())));
         let known = begin.committed.iter().chain(&begin.earliest).chain(&begin.latest);
-        self.owned.extend(
-            known.map(|(partition, offset)| (*partition, Position { next: Some(*offset), ..Position::default() })),
-        );
+        self.owned.extend(known.map(|(partition, offset)| {
+            (*partition, Position { next: Some(*offset), begin: Some(*offset), ..Position::default() })
+        }));
     }
 
     /// Removes the partitions of ended sessions. Returns the positions of those whose position is known.

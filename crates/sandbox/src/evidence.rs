@@ -6,7 +6,7 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use audit::{Account, Lines, Report, each_line};
+use audit::{Account, Lines, Options, Report, each_line};
 use journal::{Entry, from_line};
 use tempfile::NamedTempFile;
 
@@ -60,7 +60,7 @@ impl Evidence {
     pub(crate) fn new() -> Result<Self> {
         let file = NamedTempFile::with_suffix(".jsonl").context("could not create the file for the evidence")?;
         Ok(Self {
-            account: Account::complete(),
+            account: Account::new(Options::complete()),
             file,
             last_next: BTreeMap::new(),
             committed: BTreeMap::new(),

@@ -7,7 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use audit::{Account, Report};
+use audit::{Account, Options, Report};
 use journal::{Entry, Line, from_line};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -55,7 +55,7 @@ fn joined(variables: &[(String, String)], more: &[(&str, &str)]) -> Vec<(String,
 
 /// Returns the audit's report on the lines of all these processes.
 pub fn report<'a>(processes: impl IntoIterator<Item = &'a Process>) -> Report {
-    let mut account = Account::complete();
+    let mut account = Account::new(Options::complete());
     for process in processes {
         process.lines().iter().for_each(|line| account.add(line));
     }

@@ -58,14 +58,14 @@ fn replicas_of_two_groups_taken_for_one_are_reported_to_repeat_every_message() {
     let mut replicas = [consumer(&broker.variables(), "g", &[]), consumer(&broker.variables(), "h", &[])];
     replicas.iter().for_each(|replica| replica.wait_until("all messages", |replica| replica.received_count() == 100));
     replicas.iter_mut().for_each(stop);
-    let mut account = audit::Account::complete();
+    let mut account = audit::Account::new(audit::Options::complete());
     for process in [&producer, &replicas[0], &replicas[1]] {
         let text = process.text().replace(r#""group_id":"h""#, r#""group_id":"g""#);
         audit::each_line(text.as_bytes(), &mut audit::Lines::default(), |line| account.add(line)).unwrap();
     }
     let report = account.report();
     assert_eq!(report.verdict(0), Verdict::Violated);
-    assert_eq!(report.groups[0].repeated(), 100);
+    assert_eq!(report.groups[0].count(audit::Class::Repeated), 100);
 }
 
 #[test]

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use message::RunId;
 use rangemap::RangeInclusiveSet;
 
-use super::{Account, in_flight};
-use crate::group::Group;
+use super::Account;
+use crate::account::findings::Findings;
+use crate::group::{Group, Member};
 use crate::instance::Instance;
 use crate::intervals::{difference, gaps, length, overlaps, size, total_length};
 use crate::offender::{Class, Offender, Offenders};
+use crate::placement::Place;
 use crate::reader::Lines;
 use crate::report::{GroupReport, Report, RunReport};
 use crate::run::{Run, TopicPartition};
@@ -19,9 +21,23 @@ impl Account {
     #[must_use]
     pub fn report(&self) -> Report {
         let mut doubts = self.doubts();
-        let runs = self.runs.iter().map(|(id, run)| report_run(*id, run, &mut doubts)).collect();
-        let groups = self.groups.iter().map(|(id, group)| self.report_group(id, group, &mut doubts)).collect();
+        let runs = self.runs.iter().map(|(id, run)| report_run(*id, run, self.is_cut(run), &mut doubts)).collect();
+        let groups: Vec<GroupReport> =
+            self.groups.iter().map(|(id, group)| self.report_group(id, group, &mut doubts)).collect();
+        if !self.acknowledged.is_empty()
+            && !groups.is_empty()
+            && !self.groups.values().zip(&groups).any(|(group, report)| self.is_owed(group, report))
+        {
+            doubts.push("no group was owed an acknowledged message, so there is nothing to prove".to_owned());
+        }
         Report { runs, groups, doubts, lines: Lines::default() }
+    }
+
+    /// Whether the group should have received any of the acknowledged messages.
+    fn is_owed(&self, group: &Group, report: &GroupReport) -> bool {
+        let acknowledged = self.acknowledged.iter().filter(|(partition, _)| group.topics.contains(&partition.topic));
+        let acknowledged: u64 = acknowledged.map(|(_, offsets)| size(offsets)).sum();
+        acknowledged > report.not_owed + report.expired_before + report.not_judged
     }
 
     /// The doubts that concern no single run or group.
@@ -33,8 +49,9 @@ impl Account {
         if self.groups.is_empty() {
             doubts.push("no line of a consumer was given".to_owned());
         }
-        for (name, instance) in &self.instances {
-            let missing = instance.missing_lines();
+        for (name, instance) in self.instances.iter().filter(|(_, instance)| !instance.is_out_of_scope) {
+            let is_begun = self.options.is_from_here && instance.is_cut();
+            let missing: Vec<(u64, u64)> = instance.missing_lines().into_iter().skip(usize::from(is_begun)).collect();
             if let [(first, last), rest @ ..] = missing.as_slice() {
                 let count: u64 = missing.iter().map(|(first, last)| last - first + 1).sum();
                 let more = if rest.is_empty() { "" } else { ", ..." };
@@ -53,7 +70,10 @@ impl Account {
         }
         let mut unread: BTreeMap<&str, u64> = BTreeMap::new();
         for (TopicPartition { topic, .. }, acknowledged) in &self.acknowledged {
-            if !self.groups.is_empty() && !self.groups.values().any(|group| group.topics.contains(topic)) {
+            if self.options.group.is_none()
+                && !self.groups.is_empty()
+                && !self.groups.values().any(|group| group.topics.contains(topic))
+            {
                 *unread.entry(topic).or_default() += size(acknowledged);
             }
         }
@@ -85,79 +105,57 @@ impl Account {
     }
 
     fn report_group(&self, id: &str, group: &Group, doubts: &mut Vec<String>) -> GroupReport {
-        let mut missing = Offenders::default();
-        let (mut in_flight_count, mut deleted_count) = (0, 0);
+        let mut findings = Findings::default();
+        let is_certain = self.options.is_complete && !group.members.keys().any(|name| self.lacks_lines(name));
         let empty = RangeInclusiveSet::new();
-        let owed = self.acknowledged.iter().filter(|(partition, _)| group.topics.contains(&partition.topic));
-        for (partition, acknowledged) in owed {
-            let received = group.offsets.get(partition);
-            in_flight_count += in_flight(acknowledged, received);
-            let deleted = self.deleted.get(partition).unwrap_or(&empty);
-            for (first, last) in skipped(acknowledged, received.unwrap_or(&empty)) {
-                deleted_count += total_length(&overlaps(deleted, first, last));
-                for (first, last) in gaps(deleted, first, last) {
-                    missing.push(first, last, |offset| Offender::at_offset(Class::Missing, partition, offset));
-                }
+        for (partition, place, first, last) in self.not_received(group) {
+            let deleted = self.deleted.get(partition).filter(|_| !matches!(place, Place::Beyond)).unwrap_or(&empty);
+            findings.deleted += total_length(&overlaps(deleted, first, last));
+            for (first, last) in gaps(deleted, first, last) {
+                findings.add(partition, place, (first, last), is_certain, self.options.is_from_here);
             }
         }
-        // So far these are messages that no line shows as received, so lines that are not here may show them. The displaced messages,
-        // which are added below, rest on lines that are here.
-        let not_shown = match self.doubtful_replica(group) {
-            Some(why) if missing.count > 0 => {
-                let count = missing.count;
-                doubts.push(format!(
-                    "group {id}: {count} acknowledged messages are not in the lines of its replicas, but {why}"
-                ));
-                std::mem::take(&mut missing).count
-            }
-            _ => 0,
-        };
         for (run, partition, first, last) in self.displaced(group) {
-            missing.push(first, last, |pseq| Offender::with_key(Class::Missing, partition, run, pseq));
+            findings.missing.push(first, last, |pseq| Offender::with_key(Class::Missing, partition, run, pseq));
         }
-        if in_flight_count > 0 {
-            doubts.push(format!("group {id}: {in_flight_count} acknowledged messages are still in flight"));
-        }
-        if deleted_count > 0 {
-            doubts.push(format!("group {id}: the broker deleted {deleted_count} messages before the group read them"));
-        }
+        findings.doubts(id, doubts);
         let (phantom, unknown) = self.unacknowledged(id, group, doubts);
-        for (instance, replica) in &group.replicas {
-            let shown = replica.received;
-            if let Some(Instance { stated_count: Some(stated), .. }) = self.instances.get(instance)
-                && *stated != shown
-            {
-                doubts.push(format!(
-                    "replica {instance} stated {stated} processed messages when it stopped, but its lines show {shown}"
-                ));
-            }
+        for (name, member) in &group.members {
+            self.check_replica(name, member, doubts);
         }
+        let Findings { missing, skipped, expired, in_flight, not_owed, expired_before, not_judged, .. } = findings;
+        let replicas = || group.members.iter().map(|(name, member)| (name.clone(), member.counts));
         GroupReport {
             group_id: id.to_owned(),
-            replicas: group.replicas.clone(),
-            received: group.replicas.values().map(|replica| replica.received).sum(),
+            replicas: replicas().collect(),
+            received: replicas().map(|(_, replica)| replica.received).sum(),
             distinct: group.offsets.values().map(size).sum(),
-            bad: group.replicas.values().map(|replica| replica.bad).sum(),
+            bad: replicas().map(|(_, replica)| replica.bad).sum(),
             foreign: group.foreign,
             unknown,
-            in_flight: in_flight_count,
-            not_shown,
-            offenders: [missing, group.repeated.clone(), group.produced_twice.clone(), phantom],
+            in_flight,
+            not_shown: findings.obscured.count + findings.between.count + findings.before.count,
+            not_owed,
+            expired_before,
+            not_judged,
+            offenders: [missing, skipped, expired, group.repeated.clone(), group.produced_twice.clone(), phantom],
         }
     }
 
-    /// Why lines of this group's replicas may be missing, if they may.
-    ///
-    /// The log of a whole replica may not have been given, which leaves no trace. So only complete evidence shows that a message was
-    /// received by nobody.
-    fn doubtful_replica(&self, group: &Group) -> Option<String> {
-        let has_gap = |name: &&String| self.instances.get(*name).is_some_and(Instance::has_gap);
-        if let Some(name) = group.replicas.keys().find(has_gap) {
-            return Some(format!("lines of replica {name} are missing"));
+    /// Compares what a replica's lines state about themselves.
+    fn check_replica(&self, name: &str, member: &Member, doubts: &mut Vec<String>) {
+        let Some(instance) = self.instances.get(name).filter(|instance| !instance.is_cut()) else { return };
+        let shown = member.counts.received;
+        if let Some(stated) = instance.stated_count.filter(|stated| *stated != shown) {
+            doubts.push(format!(
+                "replica {name} stated {stated} processed messages when it stopped, but its lines show {shown}"
+            ));
         }
-        (!self.is_complete).then(|| {
-            "the lines of another replica, or the last lines of a killed one, may not be here; pass --complete if they are".to_owned()
-        })
+        if let Some((partition, _)) = member.sessions.iter().find(|(_, sessions)| sessions.begins_in_the_middle()) {
+            doubts.push(format!(
+                "replica {name} received messages from {partition}, but none of its lines says where it began to read"
+            ));
+        }
     }
 
     /// Acknowledged messages that the group did not receive although it received their offset, with another message at it.
@@ -202,6 +200,10 @@ impl Account {
         let (mut phantom, mut unknown) = (Offenders::default(), 0);
         for ((run_id, partition), received) in &group.pseq {
             let Some(run) = self.runs.get(run_id) else {
+                if self.options.is_from_here {
+                    unknown += size(received);
+                    continue;
+                }
                 doubts.push(format!(
                     "group {id} received messages of run {run_id}, but no line of that run's producer was given"
                 ));
@@ -212,7 +214,9 @@ impl Account {
             for (first, last) in judgement.phantom {
                 phantom.push(first, last, |pseq| Offender::with_key(Class::Phantom, partition, *run_id, pseq));
             }
-            if judgement.unexplained > 0 {
+            if self.is_cut(run) {
+                unknown += judgement.unexplained;
+            } else if judgement.unexplained > 0 {
                 doubts.push(format!(
                     "run {run_id} was closed, but its lines do not account for {} messages that were received",
                     judgement.unexplained
@@ -221,11 +225,18 @@ impl Account {
         }
         (phantom, unknown)
     }
+
+    /// Whether the evidence may begin in the middle, and begins in the middle of this run.
+    fn is_cut(&self, run: &Run) -> bool {
+        let is_cut = |name| self.instances.get(name).is_some_and(Instance::is_cut);
+        self.options.is_from_here && run.instances.iter().any(is_cut)
+    }
 }
 
-fn report_run(id: RunId, run: &Run, doubts: &mut Vec<String>) -> RunReport {
+fn report_run(id: RunId, run: &Run, is_cut: bool, doubts: &mut Vec<String>) -> RunReport {
     let Run { acknowledged, rejected, unknown, .. } = *run;
     if let Some(closed) = &run.closed
+        && !is_cut
         && (closed.acknowledged, closed.rejected, closed.unknown) != (acknowledged, rejected, unknown)
     {
         doubts.push(format!(
@@ -244,11 +255,4 @@ fn report_run(id: RunId, run: &Run, doubts: &mut Vec<String>) -> RunReport {
         is_closed: run.closed.is_some(),
         produced_twice: run.produced_twice.clone(),
     }
-}
-
-/// Acknowledged offsets that were not received and that lie below the last received offset.
-fn skipped(acknowledged: &RangeInclusiveSet<i64>, received: &RangeInclusiveSet<i64>) -> Vec<(i64, i64)> {
-    let Some(last_received) = received.last().map(|range| *range.end()) else { return Vec::new() };
-    let below = acknowledged.iter().filter(|range| *range.start() <= last_received);
-    below.flat_map(|range| gaps(received, *range.start(), last_received.min(*range.end()))).collect()
 }

@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use audit::{Account, Conditions};
+use audit::{Account, Conditions, Options};
 
 const EXIT_CODES: &str = "\
 Exit codes:
   0  proven: every acknowledged message was received, and repeats are within the limit
-  1  violated: a message is missing, was produced twice or should not exist, or there are more repeats than permitted
+  1  violated: a message was lost, was produced twice or should not exist, or there are more repeats than permitted
   2  wrong arguments, or a file can't be read
   3  the evidence is not sufficient";
 
@@ -22,10 +22,20 @@ pub(crate) struct Arguments {
     /// since its last commit.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) max_repeats: u64,
-    /// The files hold every line of every producer and replica. Without this, a message that no line shows as received is a doubt and
-    /// no violation, because the log of a replica, or the last lines of a killed one, may not be there.
+    /// The files hold every line of every producer and replica. Without this, a message between the end of one replica's reading and the
+    /// beginning of another's is a doubt and no violation, because the log of a third replica, or the last lines of a killed one, may
+    /// not be there.
     #[arg(long)]
     pub(crate) complete: bool,
+    /// The files may begin in the middle: the first lines of processes may be missing, and what happened before is not judged.
+    #[arg(long)]
+    from_here: bool,
+    /// Judge only this consumer group.
+    #[arg(long, value_name = "ID")]
+    group: Option<String>,
+    /// Judge only this topic.
+    #[arg(long, value_name = "NAME")]
+    topic: Option<String>,
     /// The form of the report. `html` is one file to look at, with a timeline; `json` has the same for programs.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
@@ -56,10 +66,19 @@ impl Arguments {
 
     /// An empty account that judges as the arguments say.
     pub(crate) fn account(&self) -> Account {
-        if self.complete { Account::complete() } else { Account::default() }
+        Account::new(self.options())
     }
 
     pub(crate) fn conditions(&self) -> Conditions {
-        Conditions { complete: self.complete, max_repeats: self.max_repeats }
+        Conditions::new(self.options(), self.max_repeats)
+    }
+
+    fn options(&self) -> Options {
+        Options {
+            is_complete: self.complete,
+            is_from_here: self.from_here,
+            group: self.group.clone(),
+            topic: self.topic.clone(),
+        }
     }
 }

@@ -3,9 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use audit::Options;
 use journal::{
-    DeliveredSummary, Entry, LastOfPartition, LatencyMillis, Line, NotDelivered, Outcome, Range, ReceivedSummary,
-    RunClosed, Starting, Stopped,
+    Assigned, Beginnings, DeliveredSummary, Ended, Entry, LastOfPartition, LatencyMillis, Line, NotDelivered, Outcome,
+    PositionReset, Range, ReceivedSummary, RunClosed, Starting, Stopped,
 };
 use message::RunId;
 use proptest::collection::vec;
@@ -43,7 +44,7 @@ enum Said {
     Nothing,
 }
 
-/// A replica reads messages of a partition, from one place to another.
+/// A session: a replica reads messages of a partition, from one place to another.
 #[derive(Debug, Clone)]
 struct Read {
     group: usize,
@@ -51,6 +52,34 @@ struct Read {
     log: Index,
     from: Index,
     count: usize,
+    begin: Begin,
+    end: End,
+    /// In the middle of the session, a message is deleted before it is read, and the log begins that far from the next one.
+    deleted: Option<i64>,
+}
+
+/// How a session begins.
+#[derive(Debug, Clone, Copy)]
+enum Begin {
+    /// At the committed offset, so far below the first message that the session reads.
+    Committed(i64),
+    Earliest(i64),
+    Latest(i64),
+    /// At its first message.
+    Unknown,
+    /// No line says so.
+    NotWritten,
+}
+
+/// How a session ends.
+#[derive(Debug, Clone, Copy)]
+enum End {
+    Revoked,
+    Lost,
+    /// The lines say that it went that much further than to its last message.
+    Overstated(i64),
+    /// No line says so.
+    NotWritten,
 }
 
 /// What happens to the lines on their way into the evidence.
@@ -70,8 +99,8 @@ pub(crate) struct History {
     damage: Damage,
     /// The lines in the evidence.
     pub(crate) lines: Vec<Line>,
-    /// Whether the evidence is said to be everything that was written.
-    pub(crate) is_complete: bool,
+    /// What is said about the evidence.
+    pub(crate) options: Options,
 }
 
 fn said() -> impl Strategy<Value = Said> {
@@ -96,8 +125,26 @@ fn slot() -> impl Strategy<Value = Slot> {
 }
 
 fn read() -> impl Strategy<Value = Read> {
-    (0..GROUPS, 0..REPLICAS, any::<Index>(), any::<Index>(), 0..20_usize)
-        .prop_map(|(group, replica, log, from, count)| Read { group, replica, log, from, count })
+    let below = || prop_oneof![3 => Just(0_i64), 1 => 1..4_i64];
+    let begin = prop_oneof![
+        6 => below().prop_map(Begin::Committed),
+        4 => below().prop_map(Begin::Earliest),
+        2 => below().prop_map(Begin::Latest),
+        1 => Just(Begin::Unknown),
+        1 => Just(Begin::NotWritten),
+    ];
+    let end = prop_oneof![
+        6 => Just(End::Revoked),
+        2 => Just(End::Lost),
+        1 => (1..3_i64).prop_map(End::Overstated),
+        3 => Just(End::NotWritten),
+    ];
+    let deleted = prop_oneof![6 => Just(None), 1 => (-1..3_i64).prop_map(Some)];
+    let place = (any::<Index>(), any::<Index>(), 0..20_usize);
+    (0..GROUPS, 0..REPLICAS, place, begin, end, deleted).prop_map(|(group, replica, place, begin, end, deleted)| {
+        let (log, from, count) = place;
+        Read { group, replica, log, from, count, begin, end, deleted }
+    })
 }
 
 fn damage() -> impl Strategy<Value = Damage> {
@@ -111,10 +158,15 @@ pub(crate) fn history() -> impl Strategy<Value = History> {
     // Each process stops in order or is killed. Its last line may state a wrong count, and that of a run may state an earlier end.
     let rarely = || (0..10_u8).prop_map(|number| number == 0);
     let processes = RUNS + GROUPS * REPLICAS;
-    let flags = (vec(any::<bool>(), processes), vec(rarely(), processes), vec(rarely(), RUNS), any::<bool>());
+    let options = (any::<bool>(), any::<bool>()).prop_map(|(is_complete, is_from_here)| Options {
+        is_complete,
+        is_from_here,
+        ..Options::default()
+    });
+    let flags = (vec(any::<bool>(), processes), vec(rarely(), processes), vec(rarely(), RUNS), options);
     (logs, vec(read(), 0..12), flags, damage()).prop_map(|(logs, reads, flags, damage)| {
-        let (stopped, wrong, understated, is_complete) = flags;
-        let mut history = History { logs, reads, stopped, damage, lines: Vec::new(), is_complete };
+        let (stopped, wrong, understated, options) = flags;
+        let mut history = History { logs, reads, stopped, damage, lines: Vec::new(), options };
         let written = history.written(&wrong, &understated);
         history.lines = history.damaged(written);
         history
@@ -152,6 +204,65 @@ impl Writer {
             instance,
             Entry::Starting(Starting { service, version, topic, run, group_id: group, settings: Default::default() }),
         );
+    }
+
+    fn begin(&mut self, name: &str, group: usize, topic: &str, partition: i32, begin: Begin, first: i64) {
+        let mut beginnings = Beginnings::default();
+        match begin {
+            Begin::Committed(below) => beginnings.committed.push((partition, first - below)),
+            Begin::Earliest(below) => beginnings.earliest.push((partition, first - below)),
+            Begin::Latest(below) => beginnings.latest.push((partition, first - below)),
+            Begin::Unknown => beginnings.unknown.push(partition),
+            Begin::NotWritten => return,
+        }
+        let (topic, group_id) = (topic.to_owned(), group_id(group));
+        let (partitions, owned) = (vec![partition], Vec::new());
+        self.write(name, Entry::Assigned(Assigned { topic, group_id, partitions, owned, begin: beginnings }));
+    }
+
+    fn end(&mut self, name: &str, group: usize, topic: &str, partition: i32, end: End, position: Option<i64>) {
+        let (topic, group_id) = (topic.to_owned(), group_id(group));
+        let positions = |further| position.map(|position| (partition, position + further)).into_iter().collect();
+        let ended = |further| Ended {
+            topic,
+            group_id,
+            partitions: vec![partition],
+            owned: Vec::new(),
+            positions: positions(further),
+            not_committed: Vec::new(),
+        };
+        match end {
+            End::Revoked => self.write(name, Entry::Revoked(ended(0))),
+            End::Lost => self.write(name, Entry::Lost(ended(0))),
+            End::Overstated(further) => self.write(name, Entry::Revoked(ended(further))),
+            End::NotWritten => {}
+        }
+    }
+
+    /// Writes the lines of a session that reads `messages`, the first of which would be at `first`. Returns how many it received.
+    fn write_session(&mut self, name: &str, read: &Read, log: usize, first: i64, messages: &[Placed]) -> u64 {
+        let (topic, partition) = topic_partition(log);
+        self.begin(name, read.group, &topic, partition, read.begin, first);
+        let mut reset = |from, to, log_start| {
+            let (topic, group_id) = (topic.clone(), group_id(read.group));
+            self.write(name, Entry::PositionReset(PositionReset { topic, group_id, partition, from, to, log_start }));
+        };
+        if let (Begin::Unknown, [first, ..]) = (read.begin, messages) {
+            reset(None, first.offset, Some(first.offset - first.offset % 2));
+        }
+        let mut messages = messages.to_vec();
+        if let Some(further) = read.deleted
+            && messages.len() > 2
+        {
+            let deleted = messages.remove(messages.len() / 2);
+            let next = messages[messages.len() / 2];
+            reset(Some(deleted.offset), next.offset, (further >= 0).then_some(next.offset - further));
+        }
+        write_reads(self, name, read.group, log, &messages);
+        let position = messages.last().map(|last| last.offset + 1);
+        let begun = (!matches!(read.begin, Begin::Unknown)).then_some(first);
+        self.end(name, read.group, &topic, partition, read.end, position.or(begun));
+        messages.len() as u64
     }
 
     fn stop(&mut self, instance: &str, count: u64) {
@@ -304,8 +415,7 @@ impl History {
                     }
                     let from = read.from.index(logs[log].len());
                     let messages = &logs[log][from..logs[log].len().min(from + read.count)];
-                    count += messages.len() as u64;
-                    write_reads(&mut writer, &name, group, log, messages);
+                    count += writer.write_session(&name, read, log, logs[log][from].offset, messages);
                 }
                 let process = RUNS + group * REPLICAS + replica;
                 if self.stopped[process] {
@@ -328,9 +438,9 @@ impl History {
             pseq: Some([1, length as u64]),
         };
         writer.start("producer-0", "topic-0", Some(run_id(0)), None);
-        // One message at least, so that there is something to prove.
-        let first = Range::one(0, 1000, Some((run_id(0), 1000)));
-        writer.write("producer-0", delivered("topic-0", run_id(0), first));
+        // One message at least, so that there is something to prove. Its partition has only this message.
+        let lonely = Range::one(PARTITIONS as i32, 1000, Some((run_id(0), 1)));
+        writer.write("producer-0", delivered("topic-0", run_id(0), lonely));
         for (log, length) in logs.iter().enumerate().filter(|(_, length)| **length > 0) {
             writer.write("producer-0", delivered(&topic_partition(log).0, run_id(0), range(log, *length)));
         }
@@ -339,14 +449,25 @@ impl History {
                 let name = replica_name(group, replica);
                 writer.start(&name, "topic-0", None, Some(group_id(group)));
                 let mut count = 0;
-                for (log, length) in logs.iter().enumerate().filter(|(log, _)| log % REPLICAS == replica) {
-                    if *length > 0 {
-                        writer.write(&name, received(group, &topic_partition(log).0, range(log, *length)));
-                        count += *length as u64;
+                // The first replica reads the first half of each partition, and the second one reads the rest.
+                for (log, length) in logs.iter().enumerate() {
+                    let half = (*length / REPLICAS) as i64;
+                    let (first, end) = if replica == 0 { (0, half) } else { (half, *length as i64) };
+                    let (topic, partition) = topic_partition(log);
+                    let begin = if replica == 0 { Begin::Earliest(0) } else { Begin::Committed(0) };
+                    writer.begin(&name, group, &topic, partition, begin, first);
+                    if first < end {
+                        let pseq = [first as u64 + 1, end as u64];
+                        let range =
+                            Range { partition, offset: [first, end - 1], run: Some(run_id(0)), pseq: Some(pseq) };
+                        writer.write(&name, received(group, &topic, range));
+                        count += range.count();
                     }
+                    writer.end(&name, group, &topic, partition, End::Revoked, Some(end));
                 }
                 if replica == 0 {
-                    writer.write(&name, received(group, "topic-0", first));
+                    writer.begin(&name, group, "topic-0", lonely.partition, Begin::Latest(0), lonely.offset[0]);
+                    writer.write(&name, received(group, "topic-0", lonely));
                     count += 1;
                 }
                 if self.stopped[RUNS + group * REPLICAS + replica] {

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use audit::Verdict;
+use audit::{Class, Options, Verdict};
 use journal::{Entry, Line, Outcome, Range, RunClosed};
 use message::RunId;
+
+use crate::sessions::{Log, Reached, Sessions};
 
 type Place = (String, i32, i64);
 type Key = (RunId, String, i32, u64);
@@ -15,7 +17,12 @@ pub(crate) struct Counts {
     pub(crate) received: u64,
     pub(crate) distinct: u64,
     pub(crate) missing: u64,
+    pub(crate) skipped: u64,
+    pub(crate) expired: u64,
     pub(crate) not_shown: u64,
+    pub(crate) not_owed: u64,
+    pub(crate) expired_before: u64,
+    pub(crate) not_judged: u64,
     pub(crate) repeated: u64,
     pub(crate) produced_twice: u64,
     pub(crate) phantom: u64,
@@ -28,8 +35,8 @@ pub(crate) struct Counts {
 #[derive(Debug, Default)]
 pub(crate) struct Judgement {
     pub(crate) groups: BTreeMap<String, Counts>,
-    /// Missing messages of all groups.
-    pub(crate) missing: BTreeSet<Place>,
+    /// Messages that some group should have received and did not.
+    pub(crate) not_received: BTreeSet<(Place, Class)>,
     is_doubtful: bool,
     acknowledged_twice: bool,
 }
@@ -37,16 +44,17 @@ pub(crate) struct Judgement {
 impl Judgement {
     pub(crate) fn verdict(&self, max_repeats: u64) -> Verdict {
         let is_violated = self.acknowledged_twice
-            || self
-                .groups
-                .values()
-                .any(|group| group.missing + group.produced_twice + group.phantom > 0 || group.repeated > max_repeats);
+            || self.groups.values().any(|group| violations(group) > 0 || group.repeated > max_repeats);
         match (is_violated, self.is_doubtful) {
             (true, _) => Verdict::Violated,
             (false, true) => Verdict::Insufficient,
             (false, false) => Verdict::Proven,
         }
     }
+}
+
+fn violations(group: &Counts) -> u64 {
+    group.missing + group.skipped + group.expired + group.produced_twice + group.phantom
 }
 
 /// A process: the numbers of its lines, and what its last line states.
@@ -58,13 +66,20 @@ struct Process {
 }
 
 impl Process {
-    fn has_gap(&self) -> bool {
-        self.lines.last().is_some_and(|last| self.lines.len() as u64 != last + 1)
+    /// Whether lines are missing, apart from the first ones if the evidence may begin in the middle.
+    fn has_gap(&self, options: &Options) -> bool {
+        let first = if options.is_from_here { self.lines.first().copied().unwrap_or(0) } else { 0 };
+        self.lines.last().is_some_and(|last| self.lines.len() as u64 != last - first + 1)
+    }
+
+    fn is_cut(&self) -> bool {
+        !self.lines.contains(&0)
     }
 }
 
 #[derive(Debug, Default)]
 struct Run {
+    instances: BTreeSet<String>,
     acknowledged: Vec<(Place, Key)>,
     outcomes: BTreeMap<Key, Vec<Outcome>>,
     closed: Option<RunClosed>,
@@ -74,11 +89,13 @@ struct Run {
 struct Group {
     topics: BTreeSet<String>,
     replicas: BTreeSet<String>,
+    /// The lines about each partition, by replica.
+    logs: BTreeMap<(String, String, i32), Log>,
     received: Vec<(Place, Option<Key>)>,
 }
 
 /// Judges the lines.
-pub(crate) fn judge(lines: &[Line], is_complete: bool) -> Judgement {
+pub(crate) fn judge(lines: &[Line], options: &Options) -> Judgement {
     let mut processes: BTreeMap<String, Process> = BTreeMap::new();
     let (mut runs, mut groups): (BTreeMap<RunId, Run>, BTreeMap<String, Group>) = Default::default();
     for line in lines {
@@ -88,14 +105,30 @@ pub(crate) fn judge(lines: &[Line], is_complete: bool) -> Judgement {
         }
         match &line.entry {
             Entry::Starting(entry) => {
-                entry.run.map(|run| runs.entry(run).or_default());
+                entry.run.map(|run| runs.entry(run).or_default().instances.insert(line.instance.clone()));
                 if let Some(group) = &entry.group_id {
                     let group = groups.entry(group.clone()).or_default();
                     group.topics.insert(entry.topic.clone());
                     group.replicas.insert(line.instance.clone());
                 }
             }
+            Entry::Assigned(_) | Entry::Revoked(_) | Entry::Lost(_) | Entry::PositionReset(_) => {
+                let (group, topic) = match &line.entry {
+                    Entry::Assigned(entry) => (&entry.group_id, &entry.topic),
+                    Entry::Revoked(entry) | Entry::Lost(entry) => (&entry.group_id, &entry.topic),
+                    Entry::PositionReset(entry) => (&entry.group_id, &entry.topic),
+                    _ => continue,
+                };
+                let group = groups.entry(group.clone()).or_default();
+                group.topics.insert(topic.clone());
+                group.replicas.insert(line.instance.clone());
+                for (partition, event) in crate::sessions::events(&line.entry) {
+                    let log = group.logs.entry((line.instance.clone(), topic.clone(), partition)).or_default();
+                    log.insert((line.seq, 0), event);
+                }
+            }
             Entry::DeliveredSummary(entry) => {
+                runs.entry(entry.run).or_default().instances.insert(line.instance.clone());
                 for range in &entry.ranges {
                     for (place, key) in each(&entry.topic, range) {
                         let key = key.expect("the producers write with keys");
@@ -105,18 +138,26 @@ pub(crate) fn judge(lines: &[Line], is_complete: bool) -> Judgement {
             }
             Entry::NotDelivered(entry) => {
                 let run = runs.entry(entry.run).or_default();
+                run.instances.insert(line.instance.clone());
                 for pseq in entry.pseq.iter().flat_map(|[first, last]| *first..=*last) {
                     let key = (entry.run, entry.topic.clone(), entry.partition, pseq);
                     run.outcomes.entry(key).or_default().push(entry.outcome);
                 }
             }
-            Entry::RunClosed(entry) => runs.entry(entry.run).or_default().closed = Some(entry.clone()),
+            Entry::RunClosed(entry) => {
+                let run = runs.entry(entry.run).or_default();
+                run.instances.insert(line.instance.clone());
+                run.closed = Some(entry.clone());
+            }
             Entry::ReceivedSummary(entry) => {
                 let group = groups.entry(entry.group_id.clone()).or_default();
                 group.topics.insert(entry.topic.clone());
                 group.replicas.insert(line.instance.clone());
                 for range in &entry.ranges {
                     process.received += range.count();
+                    let log =
+                        group.logs.entry((line.instance.clone(), entry.topic.clone(), range.partition)).or_default();
+                    log.insert((line.seq, range.offset[0]), crate::sessions::Event::Received(range.offset));
                     group.received.extend(each(&entry.topic, range));
                 }
             }
@@ -127,6 +168,7 @@ pub(crate) fn judge(lines: &[Line], is_complete: bool) -> Judgement {
         }
     }
 
+    let is_cut = |run: &Run| options.is_from_here && run.instances.iter().any(|name| processes[name].is_cut());
     let acknowledged: BTreeSet<Place> =
         runs.values().flat_map(|run| &run.acknowledged).map(|(place, _)| place.clone()).collect();
     let mut judgement = Judgement {
@@ -138,17 +180,15 @@ pub(crate) fn judge(lines: &[Line], is_complete: bool) -> Judgement {
     let mut is_doubtful = runs.is_empty()
         || groups.is_empty()
         || acknowledged.is_empty()
-        || processes.values().any(Process::has_gap)
+        || processes.values().any(|process| process.has_gap(options))
         || acknowledged.iter().any(|(topic, ..)| !groups.values().any(|group| group.topics.contains(topic)))
-        || runs.values().any(|run| !adds_up(run));
+        || runs.values().any(|run| !is_cut(run) && !adds_up(run));
+    let mut is_anything_owed = false;
     for (id, group) in &groups {
         let replicas: Vec<&Process> = group.replicas.iter().map(|name| &processes[name]).collect();
-        let may_lack_lines = !is_complete || replicas.iter().any(|process| process.has_gap());
+        let has_gap = |name: &String| processes[name].has_gap(options);
+        let is_certain = options.is_complete && !group.replicas.iter().any(has_gap);
         let places: BTreeSet<Place> = group.received.iter().map(|(place, _)| place.clone()).collect();
-        let last_received = |topic: &str, partition: i32| {
-            let here = places.iter().filter(|place| place.0 == topic && place.1 == partition);
-            here.map(|place| place.2).max()
-        };
         let mut counts = Counts {
             received: group.received.len() as u64,
             distinct: places.len() as u64,
@@ -159,20 +199,53 @@ pub(crate) fn judge(lines: &[Line], is_complete: bool) -> Judgement {
             ),
             ..Counts::default()
         };
-        for place in acknowledged.iter().filter(|place| group.topics.contains(&place.0) && !places.contains(*place)) {
-            match last_received(&place.0, place.1) {
-                Some(last) if place.2 < last && may_lack_lines => counts.not_shown += 1,
-                Some(last) if place.2 < last => {
-                    counts.missing += 1;
-                    judgement.missing.insert(place.clone());
+        let of_group = || acknowledged.iter().filter(|place| group.topics.contains(&place.0));
+        for place in of_group().filter(|place| !places.contains(*place)) {
+            let here =
+                group.logs.iter().filter(|((_, topic, partition), _)| (topic, partition) == (&place.0, &place.1));
+            let sessions = Sessions::new(here.map(|((replica, ..), log)| (has_gap(replica), log)));
+            let class = match sessions.reach(place.2) {
+                Reached::PassedOver => Class::Missing,
+                Reached::Deleted if is_certain => Class::Expired,
+                Reached::Skipped { is_log_later: true } if is_certain => Class::Expired,
+                Reached::Skipped { .. } if is_certain => Class::Skipped,
+                Reached::Before => {
+                    *if options.is_from_here { &mut counts.not_judged } else { &mut counts.not_shown } += 1;
+                    continue;
                 }
-                _ => counts.in_flight += 1,
-            }
+                Reached::BeforeLatest => {
+                    counts.not_owed += 1;
+                    continue;
+                }
+                Reached::BeforeEarliest => {
+                    counts.expired_before += 1;
+                    continue;
+                }
+                Reached::NotYet => {
+                    counts.in_flight += 1;
+                    continue;
+                }
+                Reached::Deleted | Reached::Skipped { .. } | Reached::Obscured => {
+                    counts.not_shown += 1;
+                    continue;
+                }
+            };
+            judgement.not_received.insert((place.clone(), class));
+            *match class {
+                Class::Missing => &mut counts.missing,
+                Class::Skipped => &mut counts.skipped,
+                _ => &mut counts.expired,
+            } += 1;
+        }
+        is_anything_owed |= of_group().count() as u64 > counts.not_owed + counts.expired_before + counts.not_judged;
+        for ((replica, ..), log) in &group.logs {
+            is_doubtful |= !processes[replica].is_cut() && crate::sessions::begins_in_the_middle(log);
         }
         let keys: BTreeSet<&Key> = group.received.iter().filter_map(|(_, key)| key.as_ref()).collect();
         for key in keys {
             let Some(run) = runs.get(&key.0) else {
-                is_doubtful = true;
+                is_doubtful |= !options.is_from_here;
+                counts.unknown += u64::from(options.is_from_here);
                 continue;
             };
             if run.acknowledged.iter().any(|(_, acknowledged)| acknowledged == key) {
@@ -185,14 +258,18 @@ pub(crate) fn judge(lines: &[Line], is_complete: bool) -> Judgement {
                 counts.unknown += 1;
             } else if is_beyond_the_end(run, key) {
                 counts.phantom += 1;
+            } else if is_cut(run) {
+                counts.unknown += 1;
             } else {
                 is_doubtful = true;
             }
         }
         is_doubtful |= counts.in_flight > 0 || counts.not_shown > 0;
-        is_doubtful |= replicas.iter().any(|process| process.stated.is_some_and(|stated| stated != process.received));
+        let is_wrong = |process: &&Process| process.stated.is_some_and(|stated| stated != process.received);
+        is_doubtful |= replicas.iter().filter(|process| !process.is_cut()).any(is_wrong);
         judgement.groups.insert(id.clone(), counts);
     }
+    is_doubtful |= !is_anything_owed;
     judgement.is_doubtful = is_doubtful;
     judgement
 }
