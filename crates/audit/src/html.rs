@@ -76,12 +76,13 @@ fn banner(document: &Document) -> Markup {
             "No violation was found, but the evidence does not allow a proof. The reasons are listed below.".to_owned()
         }
     };
-    let complete = if document.conditions.complete {
+    let conditions = &document.conditions;
+    let complete = if conditions.complete {
         "The evidence was stated to be complete (--complete)."
     } else {
         "The evidence was not stated to be complete, so a message that no line shows as received is a doubt and no violation."
     };
-    let repeats = match document.conditions.max_repeats {
+    let repeats = match conditions.max_repeats {
         0 => "No repeats are permitted.".to_owned(),
         most => format!("Each group may have {} (--max-repeats).", plural(most, "repeat")),
     };
@@ -92,7 +93,12 @@ fn banner(document: &Document) -> Markup {
                 p.eyebrow { "Delivery audit" }
                 h1 { (headline) }
                 p.summary { (summary) }
-                p.conditions { (complete) " " (repeats) }
+                p.conditions {
+                    (complete) " " (repeats)
+                    @if conditions.from_here { " What happened before the evidence begins was not judged (--from-here)." }
+                    @if let Some(group) = &conditions.group { " Only group " (group) " was judged (--group)." }
+                    @if let Some(topic) = &conditions.topic { " Only topic " (topic) " was judged (--topic)." }
+                }
             }
         }
     }
