@@ -30,7 +30,9 @@
 
 mod account;
 mod comparison;
+mod document;
 mod group;
+mod html;
 mod instance;
 mod intervals;
 mod offender;
@@ -40,10 +42,18 @@ mod reader;
 mod report;
 mod run;
 mod session;
+mod timeline;
+mod watch;
 
 pub use account::Account;
+pub use document::{Conditions, Count, Document, Effect, Mentions, OffenderReport, SourceLine};
 pub use group::Replica;
 pub use offender::{Class, Offender};
 pub use options::Options;
-pub use reader::{Lines, each_line};
+pub use reader::{LineSplitter, Lines, each_line};
 pub use report::{GroupReport, Report, RunReport, Verdict};
+pub use timeline::{
+    Bucket, LatencyReport, ProcessReport, RebalanceReport, ResetReport, SessionReport, SingleLatencies, StopReport,
+    SummaryLatencies, Time, Timeline, TimelineReport,
+};
+pub use watch::{State, Watch};

@@ -19,6 +19,7 @@
 mod entry;
 mod line;
 mod summary;
+mod timestamp;
 mod writer;
 
 pub use entry::session::{Assigned, Beginnings, Ended, PositionReset};
@@ -31,4 +32,5 @@ pub use summary::intervals::Intervals;
 pub use summary::policy::Detail;
 pub use summary::ranges::Range;
 pub use summary::{SUMMARY_RANGES_MAX, Summary, SummaryBuilder};
+pub use timestamp::Timestamp;
 pub use writer::{Format, Journal};

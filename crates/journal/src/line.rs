@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::entry::Entry;
+use crate::timestamp::Timestamp;
 
 /// Severity of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +33,9 @@ pub struct Line {
     pub instance: String,
     /// The number of the line among those of its process, from 0 without gaps.
     pub seq: u64,
+    /// When the line was written.
+    #[serde(default)]
+    pub timestamp: Timestamp,
     /// Whether the line accounts for messages, or begins or ends the log of its process.
     #[serde(default)]
     pub account: bool,
@@ -95,13 +99,14 @@ fn style_of(level: &str) -> Style {
 mod tests {
     use super::*;
 
-    const LINE: &str = r#"{"timestamp":"2026-11-22T10:00:00.123Z","level":"INFO","message":"partitions assigned","owned":[1,2],"client_id":"c","instance":"0a1b2c3d4e5f6071","seq":3}"#;
+    const LINE: &str = r#"{"timestamp":"2026-11-22T10:00:00.123Z","level":"INFO","message":"stop requested","owned":[1,2],"client_id":"c","instance":"0a1b2c3d4e5f6071","seq":3}"#;
 
     #[test]
     fn prefixes_of_compose_and_kubectl_are_skipped() {
         for prefix in ["", "consumer-1  | ", "[pod/consumer-6d4cf56db6-abcde/consumer] ", "2026-11-22T10:00:00Z "] {
             let line = from_line(&format!("{prefix}{LINE}\r\n")).unwrap();
             assert_eq!((line.entry, line.instance.as_str()), (Entry::Other, "0a1b2c3d4e5f6071"));
+            assert_eq!(line.timestamp, Timestamp::from_text("2026-11-22T10:00:00.123Z"));
         }
     }
 

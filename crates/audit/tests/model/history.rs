@@ -188,7 +188,13 @@ impl Writer {
     fn write(&mut self, instance: &str, entry: Entry) {
         let next = self.next.entry(instance.to_owned()).or_default();
         let account = !matches!(entry, Entry::Other);
-        self.lines.push(Line { entry, instance: instance.to_owned(), seq: *next, account });
+        self.lines.push(Line {
+            entry,
+            instance: instance.to_owned(),
+            seq: *next,
+            timestamp: journal::Timestamp::default(),
+            account,
+        });
         *next += 1;
     }
 

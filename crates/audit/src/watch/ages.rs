@@ -1,0 +1,148 @@
+//! How long doubts and violations have lasted.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Instant;
+
+use journal::{Entry, Line, Range};
+
+use super::SETTLED;
+use crate::document::{Effect, Group};
+use crate::instance::Instance;
+
+/// A topic and a partition.
+type Place = (String, i32);
+
+#[derive(Debug, Default)]
+pub(super) struct Ages {
+    /// For each partition the highest acknowledged offset, with the times at which it was reached, at most one a second.
+    acknowledged: BTreeMap<Place, VecDeque<(Instant, i64)>>,
+    /// For each group, the topics that it reads.
+    topics: BTreeMap<String, BTreeSet<String>>,
+    /// For each group, the highest received offset of each partition.
+    received: BTreeMap<String, BTreeMap<Place, i64>>,
+    /// The lines of each process, and since when its first missing line has been missing.
+    instances: BTreeMap<String, (Instance, Option<(u64, Instant)>)>,
+    /// Since when there has been a doubt, by its text without digits.
+    doubts: BTreeMap<String, (Instant, Instant)>,
+    /// Since when a count has been above zero.
+    counts: BTreeMap<(String, &'static str), Instant>,
+}
+
+impl Ages {
+    pub(super) fn add(&mut self, line: &Line, now: Instant) {
+        self.add_number(line, now);
+        let one;
+        let (topic, group, ranges): (_, _, &[Range]) = match &line.entry {
+            Entry::Starting(entry) => {
+                if let Some(group) = &entry.group_id {
+                    self.topics.entry(group.clone()).or_default().insert(entry.topic.clone());
+                }
+                return;
+            }
+            Entry::Delivered(entry) => {
+                one = [Range::one(entry.partition, entry.offset, None)];
+                (&entry.topic, None, &one)
+            }
+            Entry::DeliveredSummary(entry) => (&entry.topic, None, &entry.ranges),
+            Entry::Received(entry) => {
+                one = [Range::one(entry.partition, entry.offset, None)];
+                (&entry.topic, Some(&entry.group_id), &one)
+            }
+            Entry::ReceivedSummary(entry) => (&entry.topic, Some(&entry.group_id), &entry.ranges),
+            Entry::BadMessage(entry) => {
+                one = [Range::one(entry.partition, entry.offset, None)];
+                (&entry.topic, Some(&entry.group_id), &one)
+            }
+            _ => return,
+        };
+        for range in ranges {
+            let (place, last) = ((topic.clone(), range.partition), range.offset[1]);
+            match group {
+                Some(group) => {
+                    let highest = self.received.entry(group.clone()).or_default().entry(place).or_insert(last);
+                    *highest = last.max(*highest);
+                }
+                None => acknowledge(self.acknowledged.entry(place).or_default(), last, now),
+            }
+        }
+    }
+
+    fn add_number(&mut self, line: &Line, now: Instant) {
+        let (instance, missing_since) = self.instances.entry(line.instance.clone()).or_default();
+        instance.record(line.seq);
+        *missing_since = if instance.has_gap() {
+            let first = instance.missing_lines().first().map_or(0, |(first, _)| *first);
+            missing_since.filter(|(known, _)| *known == first).or(Some((first, now)))
+        } else {
+            None
+        };
+    }
+
+    /// Whether a doubt has lasted so long that no line on its way explains it.
+    pub(super) fn is_settled(&mut self, doubt: &str, now: Instant) -> bool {
+        if let Some((_, (_, since))) =
+            self.instances.iter().find(|(name, _)| doubt.starts_with(&format!("lines of instance {name} ")))
+        {
+            return since.is_some_and(|(_, since)| now.duration_since(since) >= SETTLED);
+        }
+        if doubt.contains("in flight")
+            && let Some(group) = self.topics.keys().find(|group| doubt.starts_with(&format!("group {group}: ")))
+        {
+            return self.is_behind(group, now);
+        }
+        let kind: String = doubt.chars().filter(|c| !c.is_ascii_digit()).collect();
+        let (since, last) = self.doubts.entry(kind).or_insert((now, now));
+        // It was not there when the state was shown before.
+        if now.duration_since(*last) > SETTLED / 4 {
+            *since = now;
+        }
+        *last = now;
+        now.duration_since(*since) >= SETTLED
+    }
+
+    /// Whether messages are in flight to `group` that were acknowledged long ago.
+    fn is_behind(&self, group: &str, now: Instant) -> bool {
+        let Some(topics) = self.topics.get(group) else { return true };
+        let received = |place| self.received.get(group).and_then(|received| received.get(place)).copied().unwrap_or(-1);
+        let of_group = self.acknowledged.iter().filter(|((topic, _), _)| topics.contains(topic));
+        of_group.into_iter().any(|(place, history)| {
+            let old = history.iter().rev().find(|(since, _)| now.duration_since(*since) >= SETTLED);
+            old.is_some_and(|(_, offset)| *offset > received(place))
+        })
+    }
+
+    /// Whether a count of the group that is a violation has been above zero for long; and the counts that have not.
+    pub(super) fn violations(&mut self, group: &Group, now: Instant) -> (bool, Vec<String>) {
+        let (mut is_settled, mut pending) = (false, Vec::new());
+        for count in group.counts.iter().filter(|count| count.effect == Effect::Violation) {
+            let key = (group.group_id.clone(), count.name);
+            if count.value == 0 {
+                self.counts.remove(&key);
+                continue;
+            }
+            if now.duration_since(*self.counts.entry(key).or_insert(now)) >= SETTLED {
+                is_settled = true;
+            } else {
+                pending.push(format!("group {}: {} {}", group.group_id, count.value, count.name.replace('_', " ")));
+            }
+        }
+        (is_settled, pending)
+    }
+}
+
+/// Notes that `offset` is acknowledged. The history has an entry each second at most; the newest absorbs what comes within a second of
+/// the one before it, and moves on with it, so that a message is called old up to a second late and never early.
+fn acknowledge(history: &mut VecDeque<(Instant, i64)>, offset: i64, now: Instant) {
+    if history.back().is_some_and(|(_, highest)| *highest >= offset) {
+        return;
+    }
+    let length = history.len();
+    if length >= 2 && now.duration_since(history[length - 2].0).as_millis() < 1000 {
+        history[length - 1] = (now, offset);
+    } else {
+        history.push_back((now, offset));
+    }
+    while history.len() > 2 && now.duration_since(history[1].0) >= SETTLED {
+        history.pop_front();
+    }
+}
