@@ -10,6 +10,7 @@ mod claim;
 mod compatibility;
 mod dynamics;
 mod external_broker;
+mod faults;
 mod group;
 mod kafka;
 mod load;
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
         offsets::claims(),
         reset::claims(),
         sessions::claims(),
+        faults::claims(),
         external_broker::claims(),
         accounts::claims(),
         compatibility::claims(),
