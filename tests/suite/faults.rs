@@ -9,7 +9,9 @@ use rdkafka::{Offset, TopicPartitionList};
 use testbed::report;
 
 use crate::claim::claims;
+use crate::load::Load;
 use crate::pair::{replica, send, stop_all};
+use crate::protocol::Protocol;
 use crate::resources::Resources;
 use crate::topic::{ANSWER_TIMEOUT, Topic};
 
@@ -17,6 +19,7 @@ claims! {
     offsets_that_an_operator_moves_ahead_are_reported_as_skipped_messages(1);
     offsets_that_an_operator_moves_back_are_reported_as_repeated_messages(1);
     a_second_writer_that_repeats_a_number_of_a_run_is_reported(1);
+    damaged_logs_of_a_run_with_a_kill_are_never_a_violation_and_never_a_proof(4) on [Protocol::Cooperative, Protocol::Consumer];
 }
 
 /// Commits an offset for a group without members.
@@ -83,4 +86,23 @@ fn a_second_writer_that_repeats_a_number_of_a_run_is_reported(resources: &Resour
     ensure!(report.verdict(u64::MAX) == Verdict::Violated && group.count(Class::ProducedTwice) == 1, "{report}");
     ensure!(group.count(Class::Repeated) == 0 && group.count(Class::Missing) == 0, "{report}");
     Ok("1 of 101 produced twice, 0 repeated".to_owned())
+}
+
+fn damaged_logs_of_a_run_with_a_kill_are_never_a_violation_and_never_a_proof(
+    resources: &Resources,
+    protocol: Protocol,
+) -> Result<String> {
+    let run = || -> Result<_> {
+        let settings = protocol.with_short_session().into_iter().chain([("LOG_MESSAGES", "summary")]).collect();
+        let mut load = Load::start(&resources.kafka()?.endpoint(), 3, settings)?;
+        load.kill(0);
+        load.wait_for_shares(10, &[5, 5])?;
+        load.wait_for_flow()?;
+        let report = load.stop_and_report()?;
+        ensure!(report.verdict(u64::MAX) == Verdict::Proven, "{report}");
+        Ok(load.written())
+    };
+    let (written, other) = (run()?, run()?);
+    testbed::damage::assert_that_damage_is_never_a_violation_and_never_a_proof(&written, &other);
+    Ok(format!("{} lines, 300 times damaged and mixed with another run: as stated", written.len()))
 }

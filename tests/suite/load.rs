@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use audit::Verdict;
+use testbed::damage::Written;
 use testbed::{Process, producer, report};
 
 use crate::group::Offsets;
@@ -147,6 +148,11 @@ impl Load {
         self.offsets.wait_until("commits of all messages", |committed, ends| committed == ends)?;
         stop_all(&mut self.replicas)?;
         Ok(report(self.replicas.iter().chain(&self.ended).chain([&self.producer])))
+    }
+
+    /// The lines of all processes, after [`Load::stop_and_report`].
+    pub(crate) fn written(&self) -> Vec<Written> {
+        testbed::damage::written(self.replicas.iter().chain(&self.ended).chain([&self.producer]))
     }
 
     /// Calls [`Load::stop_and_report`] and checks the report: no acknowledged message is missing, and at most `max_repeats` messages

@@ -17,6 +17,7 @@
 mod broker;
 #[cfg(feature = "otel")]
 mod collector;
+pub mod damage;
 mod process;
 
 pub use broker::{Broker, BrokerProcess, topic};
