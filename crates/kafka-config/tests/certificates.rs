@@ -20,11 +20,11 @@ struct Identity {
 
 impl Identity {
     fn valid(from_year: i32, to_year: i32) -> Self {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(["client".to_owned()]).unwrap();
+        let key = KeyPair::generate().expect("valid");
+        let mut params = CertificateParams::new(["client".to_owned()]).expect("valid");
         params.not_before = date_time_ymd(from_year, 1, 1);
         params.not_after = date_time_ymd(to_year, 1, 1);
-        Self { certificate: params.self_signed(&key).unwrap().pem(), key: key.serialize_pem() }
+        Self { certificate: params.self_signed(&key).expect("valid").pem(), key: key.serialize_pem() }
     }
 
     fn new() -> Self {
@@ -32,21 +32,21 @@ impl Identity {
     }
 
     fn encrypted_key(&self) -> String {
-        let key = PKey::private_key_from_pem(self.key.as_bytes()).unwrap();
-        let pem = key.private_key_to_pem_pkcs8_passphrase(Cipher::aes_256_cbc(), PASSWORD.as_bytes()).unwrap();
-        String::from_utf8(pem).unwrap()
+        let key = PKey::private_key_from_pem(self.key.as_bytes()).expect("valid");
+        let pem = key.private_key_to_pem_pkcs8_passphrase(Cipher::aes_256_cbc(), PASSWORD.as_bytes()).expect("valid");
+        String::from_utf8(pem).expect("valid")
     }
 }
 
 fn file(content: impl AsRef<[u8]>) -> NamedTempFile {
-    let mut file = NamedTempFile::new().unwrap();
-    file.write_all(content.as_ref()).unwrap();
+    let mut file = NamedTempFile::new().expect("valid");
+    file.write_all(content.as_ref()).expect("valid");
     file
 }
 
 fn path(file: &NamedTempFile) -> &str {
     let path: &Path = file.path();
-    path.to_str().unwrap()
+    path.to_str().expect("valid")
 }
 
 /// The properties or the problems, as text. Both services read these settings alike.

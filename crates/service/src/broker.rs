@@ -1,4 +1,6 @@
 //! Reaching the broker and the topic.
 
 pub(crate) mod access;
+mod cause;
+mod handshake;
 mod obstacle;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaConfRes;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -33,6 +34,17 @@ impl Value {
 struct Property {
     value: Value,
     variable: String,
+}
+
+/// What the client compares a broker's certificate with.
+#[derive(Debug, Clone)]
+pub struct Trust {
+    /// A file or a folder with the trusted certificates.
+    pub ca_location: Option<String>,
+    /// The trusted certificates in PEM. If this and the location are missing, those of the system are trusted.
+    pub ca_pem: Option<String>,
+    /// Whether the certificate must contain the name of the broker.
+    pub checks_host_name: bool,
 }
 
 /// The librdkafka properties that a client is created with.
@@ -107,10 +119,36 @@ impl Properties {
     #[must_use]
     pub fn client_config(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
+        // librdkafka tells some causes of an unreachable broker only in a line of this level. The services log them in their own words.
+        if !matches!(config.log_level, RDKafkaLogLevel::Debug) {
+            config.set_log_level(RDKafkaLogLevel::Info);
+        }
         for (name, property) in &self.0 {
             config.set(name, property.value.expose());
         }
         config
+    }
+
+    fn value(&self, name: &str) -> Option<String> {
+        self.0.get(name).map(|property| property.value.expose().to_owned())
+    }
+
+    /// What the client compares a broker's certificate with.
+    #[must_use]
+    pub fn trust(&self) -> Trust {
+        Trust {
+            ca_location: self.value("ssl.ca.location"),
+            ca_pem: self.value("ssl.ca.pem"),
+            checks_host_name: self.value("ssl.endpoint.identification.algorithm").as_deref() != Some("none"),
+        }
+    }
+
+    /// Whether the client has a certificate that it can show to brokers.
+    #[must_use]
+    pub fn has_client_certificate(&self) -> bool {
+        ["ssl.certificate.location", "ssl.certificate.pem", "ssl.keystore.location"]
+            .iter()
+            .any(|name| self.0.contains_key(*name))
     }
 
     /// Returns `text` with every secret of these properties replaced by `[secret]`.
