@@ -21,6 +21,7 @@ mod protocol;
 mod python;
 mod reset;
 mod resources;
+mod secured;
 mod sharing;
 mod table;
 mod topic;
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
         reset::claims(),
         external_broker::claims(),
         accounts::claims(),
+        secured::claims(),
         compatibility::claims(),
     ];
     let claims = claims.into_iter().flatten().enumerate();

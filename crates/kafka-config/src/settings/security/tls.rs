@@ -46,6 +46,7 @@ impl RawTls {
 pub(crate) struct Pem {
     pub(crate) variable: &'static Variable,
     /// `None` if the file cannot be read, which is reported already, or if it is a directory.
+    #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "without OpenSSL nothing is checked"))]
     pub(crate) content: Option<Vec<u8>>,
 }
 
