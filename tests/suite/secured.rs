@@ -7,7 +7,8 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use testbed::{Process, consumer, producer};
+use audit::Verdict;
+use testbed::{Process, consumer, producer, report};
 
 use self::authority::{Authority, Identity};
 use self::listeners::Secured;
@@ -20,6 +21,7 @@ claims! {
     tls_mutual_tls_and_scram_over_tls_work_with_certificates_by_file_and_by_value(8);
     // With more processes, it is the machine that makes a line late.
     each_mistake_is_logged_once_within_five_seconds_with_its_cause_and_the_next_step(16);
+    another_password_in_the_file_is_taken_up_without_a_restart_and_loses_nothing(3);
     mistakes_in_certificates_and_keys_end_with_exit_code_64_before_any_contact(1);
 }
 
@@ -128,6 +130,55 @@ fn tls_mutual_tls_and_scram_over_tls_work_with_certificates_by_file_and_by_value
         ensure!(!process.text().contains("hunter2") && !process.text().contains("MII"), "a secret is in the log");
     }
     Ok(format!("{} ways, {sent} messages sent, each received by {} replicas", ways.len(), replicas.len()))
+}
+
+fn another_password_in_the_file_is_taken_up_without_a_restart_and_loses_nothing(
+    resources: &Resources,
+) -> Result<String> {
+    const NEW_PASSWORD: &str = "hunter2-after-the-rotation";
+    let secured = resources.secured()?;
+    let topic = Topic::create(&secured.endpoint(), 1)?;
+    secured.set_password("rotated", PASSWORD)?;
+    let ca = secured.file("ca.pem", &secured.authority.certificate)?;
+    let password = secured.file("rotated-password", &format!("{PASSWORD}\n"))?;
+    let account = [
+        ("KAFKA_SSL_CA_LOCATION", ca.as_str()),
+        ("KAFKA_SASL_MECHANISM", "SCRAM-SHA-512"),
+        ("KAFKA_SASL_USERNAME", "rotated"),
+        ("RUST_LOG", "info,librdkafka=trace"),
+    ];
+    let from_file = at(secured, "SCRAM", &[account.as_slice(), &[("KAFKA_SASL_PASSWORD_FILE", &password)]].concat());
+    let from_variable = at(secured, "SCRAM", &[account.as_slice(), &[("KAFKA_SASL_PASSWORD", PASSWORD)]].concat());
+    let mut replica = start(&topic, false, "g", &from_file, &[]);
+    let mut control = start(&topic, false, "control", &from_variable, &[]);
+    let mut producer = start(&topic, true, "", &from_file, &[("PRODUCER_RATE_PER_SEC", "20")]);
+    for process in [&replica, &control] {
+        process.wait_until("messages", |process| process.received_count() > 20);
+    }
+    secured.set_password("rotated", NEW_PASSWORD)?;
+    // The broker ends sessions regularly, so everybody is refused until the file is changed.
+    control.wait_for("broker refuses the account");
+    secured.file("rotated-password", &format!("{NEW_PASSWORD}\n"))?;
+    for process in [&replica, &producer] {
+        process.wait_for("password taken up from its file");
+    }
+    let delivered = producer.delivered_count();
+    producer.wait_until("deliveries with the new password", |producer| producer.delivered_count() > delivered + 200);
+    stop_all([&mut producer])?;
+    let sent = producer.delivered_count();
+    replica.wait_until("all messages", |replica| replica.received_count() >= sent);
+    stop_all([&mut replica])?;
+    let report = report([&producer, &replica]);
+    ensure!(report.verdict(0) == Verdict::Proven, "{report}");
+    ensure!(control.received_count() < sent, "the control received everything, so nobody was refused");
+    control.stop();
+    for process in [&producer, &replica, &control] {
+        ensure!(!process.text().contains("hunter2"), "a password is in the log");
+    }
+    Ok(format!(
+        "{sent} sent, {} received, 0 repeated; the control with the password in a variable was refused",
+        replica.received_count()
+    ))
 }
 
 /// Settings with a mistake, and words of the cause and of the next step.

@@ -4,3 +4,4 @@ pub(crate) mod access;
 mod cause;
 mod handshake;
 mod obstacle;
+mod password;

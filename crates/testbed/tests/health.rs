@@ -197,7 +197,10 @@ fn a_probe_is_answered_within_a_second_while_a_thousand_other_connections_misbeh
                 closed += usize::from(!still_open);
             }
         }
-        assert!(closed > ROUNDS * (CONNECTIONS - 100), "the service kept too many connections open: {closed} were closed");
+        assert!(
+            closed > ROUNDS * (CONNECTIONS - 100),
+            "the service kept too many connections open: {closed} were closed"
+        );
         let grown = service.resident_bytes().saturating_sub(before);
         assert!(grown < 16 * 1024 * 1024, "{grown} bytes more");
     }

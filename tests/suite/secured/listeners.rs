@@ -86,6 +86,8 @@ impl Secured {
             )
             .with_env_var("KAFKA_LISTENER_NAME_MUTUAL_SSL_CLIENT_AUTH", "required")
             .with_env_var("KAFKA_LISTENER_NAME_SCRAM_SASL_ENABLED_MECHANISMS", "SCRAM-SHA-512")
+            // Clients have to log in again, so that a test sees what another password does to them.
+            .with_env_var("KAFKA_LISTENER_NAME_SCRAM_SCRAM___SHA___512_CONNECTIONS_MAX_REAUTH_MS", "8000")
             .with_env_var(
                 "KAFKA_LISTENER_NAME_SCRAM_SCRAM___SHA___512_SASL_JAAS_CONFIG",
                 "org.apache.kafka.common.security.scram.ScramLoginModule required;",

@@ -1,6 +1,7 @@
 //! Whether the connection is encrypted, and how the client logs in.
 
 mod certificates;
+pub(crate) mod password_file;
 mod tls;
 
 use serde::Deserialize;
@@ -14,6 +15,7 @@ use crate::variables::variable::{
     KAFKA_SECURITY_PROTOCOL,
 };
 
+use password_file::PasswordFile;
 use tls::RawTls;
 
 #[derive(Default, Deserialize)]
@@ -26,10 +28,11 @@ struct RawSecurity {
 }
 
 /// The names that the settings use, for logs and errors.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Security {
     pub(crate) protocol: &'static str,
     pub(crate) mechanism: Option<&'static str>,
+    pub(crate) password_file: Option<PasswordFile>,
 }
 
 impl Security {
@@ -49,8 +52,11 @@ impl Security {
         }
         let mechanism = has_sasl.then(|| mechanism(&raw, (has_password, has_token), protocol, checker, properties));
         account(&raw, checker, properties);
+        let password_file = checker.environment.file_of(KAFKA_SASL_PASSWORD.name).and_then(|path| {
+            Some(PasswordFile::new(path, raw.sasl_username.as_deref()?, raw.sasl_password.as_deref()?))
+        });
         tls::read(raw_tls, protocol, checker, properties);
-        Self { protocol, mechanism }
+        Self { protocol, mechanism, password_file }
     }
 }
 

@@ -13,6 +13,7 @@ use tracing::{debug, error, info, warn};
 use super::cause::{Cause, Finding, Security};
 use super::handshake;
 use super::obstacle::{Kind, Obstacle};
+use super::password::Password;
 use crate::observability::health::Health;
 use crate::observability::throttle::Throttle;
 use crate::process::failure::Failure;
@@ -53,6 +54,7 @@ pub struct Access {
     topic: String,
     properties: Properties,
     security: Security,
+    password: Password,
     state: Arc<Mutex<State>>,
 }
 
@@ -68,6 +70,7 @@ impl Access {
                 has_account: connection.sasl_mechanism.is_some(),
                 has_certificate: properties.has_client_certificate(),
             },
+            password: Password::new(connection.password_file.clone()),
             properties,
             state: Arc::default(),
         }
@@ -79,6 +82,11 @@ impl Access {
         &self.properties
     }
 
+    /// Returns `text` without any secret of this client.
+    fn redact(&self, text: &str) -> String {
+        self.password.redact(self.properties.redact(text))
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         locked(&self.state)
     }
@@ -88,7 +96,7 @@ impl Access {
     /// What these lines mean for the user is logged elsewhere in words of our own, so all but the critical ones are DEBUG.
     pub fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
         self.note_cause(text);
-        let text = self.properties.redact(text);
+        let text = self.redact(text);
         match level {
             RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
                 error!(target: "librdkafka", facility, text, "librdkafka");
@@ -105,7 +113,7 @@ impl Access {
         // Throttled by code, because the texts contain counts and times.
         let suppressed = self.state().other_errors.admit(&format!("{code:?}"), Instant::now());
         if let Some(suppressed) = suppressed {
-            warn!(error = self.properties.redact(reason), suppressed, "client reported an error");
+            warn!(error = self.redact(reason), suppressed, "client reported an error");
         }
     }
 
@@ -143,7 +151,7 @@ impl Access {
         // Classify before redacting: redaction can remove the words that the classification looks for.
         let Some(kind) = Kind::of(code, reason) else { return false };
         self.note_cause(reason);
-        let reason = self.properties.redact(reason);
+        let reason = self.redact(reason);
         let mut state = self.state();
         match &mut state.obstacle {
             // A client whose account is refused also reports that no broker is reachable and that the topic is missing.
@@ -276,12 +284,14 @@ impl Access {
     }
 
     fn fail_or_warn<C: ClientContext>(&self, client: &Client<C>) -> Result<(), Failure> {
+        let is_refused = self.state().obstacle.as_ref().is_some_and(|obstacle| obstacle.kind == Kind::Unauthenticated);
+        self.password.refresh(client, is_refused);
         let now = Instant::now();
         let mut state = self.state();
         if let Some((code, reason)) = client.fatal_error() {
             // An account that may not write to any topic gets no producer id, which librdkafka reports as a fatal error.
             let is_refusal = Kind::of(Some(code), &reason).is_some_and(Kind::is_refusal) && !state.has_worked;
-            let reason = self.properties.redact(&reason);
+            let reason = self.redact(&reason);
             return Err(if is_refusal { Failure::Refused { reason } } else { Failure::Fatal { reason } });
         }
         let has_worked = state.has_worked;
