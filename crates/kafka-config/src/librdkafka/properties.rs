@@ -16,6 +16,8 @@ use crate::variables::problem::{Problem, Problems};
 const ANY_VARIABLE: &str = "KAFKA_*";
 /// Shorter secrets are not redacted: no real secret is this short, and redacting each `1` would make a text unreadable.
 const REDACTED_FROM_BYTES: usize = 4;
+/// A line of a secret of several lines, such as a private key in PEM. The last line of a key can be short and then says little.
+const REDACTED_LINE_FROM_BYTES: usize = 8;
 
 enum Value {
     Plain(String),
@@ -157,12 +159,15 @@ impl Properties {
     /// remove the words that a classification looks for. Secrets of fewer than 4 bytes are not replaced.
     #[must_use]
     pub fn redact(&self, text: &str) -> String {
-        self.0.values().fold(text.to_owned(), |text, property| match &property.value {
-            Value::Secret(secret) if secret.expose_secret().len() >= REDACTED_FROM_BYTES => {
-                text.replace(secret.expose_secret(), "[secret]")
-            }
-            _ => text,
-        })
+        let secrets = self.0.values().filter_map(|property| match &property.value {
+            Value::Secret(secret) => Some(secret.expose_secret()),
+            Value::Plain(_) => None,
+        });
+        // An error may show a single line of a private key.
+        let lines = secrets.clone().filter(|secret| secret.contains('\n')).flat_map(str::lines);
+        let parts = secrets.filter(|secret| secret.len() >= REDACTED_FROM_BYTES);
+        let lines = lines.filter(|line| line.len() >= REDACTED_LINE_FROM_BYTES && !line.starts_with("-----"));
+        parts.chain(lines).fold(text.to_owned(), |text, part| text.replace(part, "[secret]"))
     }
 
     /// Describes why librdkafka refused to create a client from these properties. Each value was valid by itself; only now
@@ -210,6 +215,17 @@ mod tests {
             assert!(problem.problem.contains(name) && problem.problem.contains(expected), "{problem}");
             assert!(!format!("{problem:?}").contains("hunter2"), "{problem}");
         }
+    }
+
+    #[test]
+    fn a_line_of_a_private_key_is_redacted_too() {
+        let mut properties = Properties::default();
+        properties.set_secret(
+            "ssl.key.pem",
+            "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMG\nByqGSM49AgEG\n",
+            "KAFKA_SSL_KEY_PEM",
+        );
+        assert_eq!(properties.redact("near ByqGSM49AgEG of it"), "near [secret] of it");
     }
 
     #[test]
