@@ -2,6 +2,7 @@
 
 pub(crate) mod access;
 mod cause;
+mod explanation;
 mod handshake;
 mod obstacle;
 mod password;

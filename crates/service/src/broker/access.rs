@@ -1,6 +1,6 @@
 //! Access to the topic: what librdkafka reports about it, logged at most every ten seconds, and when to give up.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use journal::TopicFound;
@@ -10,8 +10,7 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::RDKafkaErrorCode as Code;
 use tracing::{debug, error, info, warn};
 
-use super::cause::{Cause, Finding, Security};
-use super::handshake;
+use super::explanation::Explanation;
 use super::obstacle::{Kind, Obstacle};
 use super::password::Password;
 use crate::observability::health::Health;
@@ -35,10 +34,6 @@ struct State {
     warned_at: Option<Instant>,
     probed_at: Option<Instant>,
     has_worked: bool,
-    /// Why no broker can be reached, and when that was seen.
-    cause: Option<(Cause, Instant)>,
-    /// When a broker was last asked why its certificate is rejected.
-    handshake_at: Option<Instant>,
     /// Limits the errors that say nothing about reaching the topic.
     other_errors: Throttle,
 }
@@ -53,9 +48,9 @@ pub struct Access {
     bootstrap_servers: String,
     topic: String,
     properties: Properties,
-    security: Security,
+    explanation: Explanation,
     password: Password,
-    state: Arc<Mutex<State>>,
+    state: Mutex<State>,
 }
 
 impl Access {
@@ -65,14 +60,10 @@ impl Access {
         Self {
             bootstrap_servers: connection.bootstrap_servers.clone(),
             topic: connection.topic.clone(),
-            security: Security {
-                has_tls: connection.security_protocol.ends_with("SSL"),
-                has_account: connection.sasl_mechanism.is_some(),
-                has_certificate: properties.has_client_certificate(),
-            },
+            explanation: Explanation::new(connection, &properties),
             password: Password::new(connection.password_file.clone()),
             properties,
-            state: Arc::default(),
+            state: Mutex::default(),
         }
     }
 
@@ -88,14 +79,14 @@ impl Access {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        locked(&self.state)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Handles a log line of librdkafka. For [`ClientContext::log`].
     ///
     /// What these lines mean for the user is logged elsewhere in words of our own, so all but the critical ones are DEBUG.
     pub fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
-        self.note_cause(text);
+        self.explanation.note(text);
         let text = self.redact(text);
         match level {
             RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
@@ -117,40 +108,11 @@ impl Access {
         }
     }
 
-    /// Remembers what a text of librdkafka says about why no broker can be reached.
-    fn note_cause(&self, text: &str) {
-        let broker = match Finding::of(text, self.security) {
-            Some(Finding::Known(cause)) => {
-                self.state().cause = Some((cause, Instant::now()));
-                return;
-            }
-            Some(Finding::BadCertificate { broker }) => broker,
-            None => return,
-        };
-        let now = Instant::now();
-        {
-            let mut state = self.state();
-            if state.handshake_at.is_some_and(|at| now.saturating_duration_since(at) < WARN_INTERVAL) {
-                return;
-            }
-            state.handshake_at = Some(now);
-            state.cause = Some((handshake::unexplained(), now));
-        }
-        let (state, trust) = (Arc::clone(&self.state), self.properties.trust());
-        // Not on this thread, which serves the client. Without a thread, the cause stays as it is.
-        let asked = std::thread::Builder::new().name("tls-handshake".to_owned()).spawn(move || {
-            if let Some(cause) = handshake::rejection(&broker, &trust) {
-                locked(&state).cause = Some((cause, Instant::now()));
-            }
-        });
-        drop(asked);
-    }
-
     /// Remembers the error if it explains why the topic cannot be reached. Returns whether it does.
     pub fn note_obstacle(&self, code: Option<Code>, reason: &str) -> bool {
         // Classify before redacting: redaction can remove the words that the classification looks for.
         let Some(kind) = Kind::of(code, reason) else { return false };
-        self.note_cause(reason);
+        self.explanation.note(reason);
         let reason = self.redact(reason);
         let mut state = self.state();
         match &mut state.obstacle {
@@ -163,10 +125,9 @@ impl Access {
                 known.failures += 1;
             }
             _ => {
-                let now = Instant::now();
-                // An older one explains something that has passed. A newer one may have come before this error.
-                state.cause.take_if(|(_, seen)| now.saturating_duration_since(*seen) > WARN_AFTER);
-                state.obstacle = Some(Obstacle { kind, reason, since: now, failures: 1 });
+                // An older cause explains something that has passed. A newer one may have come before this error.
+                self.explanation.forget_older_than(WARN_AFTER);
+                state.obstacle = Some(Obstacle { kind, reason, since: Instant::now(), failures: 1 });
             }
         }
         true
@@ -180,7 +141,6 @@ impl Access {
     }
 
     fn clear(state: &mut State) {
-        state.cause = None;
         if state.obstacle.take().is_some() && state.warned_at.take().is_some() {
             info!("broker reachable again");
         }
@@ -308,11 +268,12 @@ impl Access {
         let (bootstrap_servers, topic) = (&self.bootstrap_servers, &self.topic);
         match kind {
             Kind::Unreachable => {
-                let cause = state.cause.as_ref().map(|(cause, _)| cause.what.as_str());
-                let next_step = state.cause.as_ref().map_or(
+                let cause = self.explanation.cause();
+                let next_step = cause.as_ref().map_or(
                     "start the broker, or correct KAFKA_BOOTSTRAP_SERVERS, KAFKA_SECURITY_PROTOCOL or the account",
-                    |(cause, _)| cause.next_step,
+                    |cause| cause.next_step,
                 );
+                let cause = cause.as_ref().map(|cause| cause.what.as_str());
                 warn!(bootstrap_servers, waited_s, failures, cause, next_step, error, "broker unreachable");
             }
             Kind::TopicMissing => {
@@ -330,8 +291,4 @@ impl Access {
         }
         Ok(())
     }
-}
-
-fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
