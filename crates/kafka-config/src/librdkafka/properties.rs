@@ -38,8 +38,8 @@ struct Property {
     variable: String,
 }
 
-/// What the client compares a broker's certificate with.
-#[derive(Debug, Clone)]
+/// What the client compares a broker's certificate with. `Debug` prints no value: somebody may have put a key into the wrong variable.
+#[derive(Clone)]
 pub struct Trust {
     /// A file or a folder with the trusted certificates.
     pub ca_location: Option<String>,
@@ -47,6 +47,12 @@ pub struct Trust {
     pub ca_pem: Option<String>,
     /// Whether the certificate must contain the name of the broker.
     pub checks_host_name: bool,
+}
+
+impl fmt::Debug for Trust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Trust").finish_non_exhaustive()
+    }
 }
 
 /// The librdkafka properties that a client is created with.
