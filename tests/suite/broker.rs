@@ -14,13 +14,13 @@ use crate::kafka::Endpoint;
 
 /// The image of every broker and of Kafka's tools.
 pub(crate) const IMAGE: (&str, &str) = ("apache/kafka", "4.2.0");
-const LABEL: (&str, &str) = ("kafka-pair.e2e", "broker");
-const NO_DOCKER: &str = "could not use Docker with the image apache/kafka; see tests/README.md";
+pub(crate) const LABEL: (&str, &str) = ("kafka-pair.e2e", "broker");
+pub(crate) const NO_DOCKER: &str = "could not use Docker with the image apache/kafka; see tests/README.md";
 
 /// Ports in the container: for clients without an account, for clients with one, and for Kafka's tools, which run there.
 const CLIENT: u16 = 9092;
 const ACCOUNT: u16 = 9094;
-const TOOLS: u16 = 19092;
+pub(crate) const TOOLS: u16 = 19092;
 
 const USER: &str = "e2e";
 const PASSWORD: &str = "e2e-password";
@@ -29,7 +29,7 @@ const PASSWORD: &str = "e2e-password";
 pub(crate) const CONSUMER_SESSION_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// Settings that differ from Kafka's defaults. No listener has SASL in its name, because the image would then require a JAAS file.
-const SETTINGS: [(&str, &str); 22] = [
+pub(crate) const SETTINGS: [(&str, &str); 22] = [
     ("KAFKA_NODE_ID", "1"),
     ("KAFKA_PROCESS_ROLES", "broker,controller"),
     ("KAFKA_CONTROLLER_QUORUM_VOTERS", "1@localhost:9093"),
@@ -121,10 +121,7 @@ impl Broker {
     /// # Errors
     /// The tool failed.
     pub(crate) fn tool(&self, script: &str, arguments: &[&str]) -> Result<String> {
-        let mut command = vec![format!("/opt/kafka/bin/{script}")];
-        command.extend(["--bootstrap-server".to_owned(), format!("localhost:{TOOLS}")]);
-        command.extend(arguments.iter().map(|argument| (*argument).to_owned()));
-        execute(&self.container, script, ExecCommand::new(command))
+        tool(&self.container, script, arguments)
     }
 
     /// Stops the broker with SIGTERM.
@@ -165,6 +162,17 @@ pub(crate) fn start_toolbox() -> Result<Container<GenericImage>> {
     request.start().context(NO_DOCKER)
 }
 
+/// Executes one of Kafka's tools in the container of a broker and returns its output.
+///
+/// # Errors
+/// The tool failed.
+pub(crate) fn tool(container: &Container<GenericImage>, script: &str, arguments: &[&str]) -> Result<String> {
+    let mut command = vec![format!("/opt/kafka/bin/{script}")];
+    command.extend(["--bootstrap-server".to_owned(), format!("localhost:{TOOLS}")]);
+    command.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+    execute(container, script, ExecCommand::new(command))
+}
+
 /// Executes a command in a container and returns its output.
 ///
 /// # Errors
@@ -178,7 +186,7 @@ pub(crate) fn execute(container: &Container<GenericImage>, name: &str, command: 
 }
 
 /// Returns a port that is free and that no other broker of this suite has been given.
-fn free_port() -> Result<u16> {
+pub(crate) fn free_port() -> Result<u16> {
     const PORTS: std::ops::Range<u16> = 34_000..35_000;
     static TRIED: AtomicU16 = AtomicU16::new(0);
     // Suites that run at the same time start at different ports.

@@ -22,6 +22,7 @@ mod protocol;
 mod python;
 mod reset;
 mod resources;
+mod secured;
 mod sessions;
 mod sharing;
 mod table;
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
         faults::claims(),
         external_broker::claims(),
         accounts::claims(),
+        secured::claims(),
         compatibility::claims(),
     ];
     let claims = claims.into_iter().flatten().enumerate();

@@ -5,6 +5,7 @@ use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
 use anyhow::{Error, Result};
 
 use crate::kafka::Kafka;
+use crate::secured::listeners::Secured;
 use crate::topic::Topic;
 
 /// How many service processes may run at once. With more, two cores are so busy that members miss heartbeats.
@@ -14,6 +15,7 @@ const PROCESSES_MAX: usize = 16;
 #[derive(Debug, Default)]
 pub(crate) struct Resources {
     kafka: OnceLock<Result<Kafka, String>>,
+    secured: OnceLock<Result<Secured, String>>,
     processes: Mutex<usize>,
     freed: Condvar,
 }
@@ -26,6 +28,15 @@ impl Resources {
     pub(crate) fn kafka(&self) -> Result<&Kafka> {
         let kafka = self.kafka.get_or_init(|| Kafka::named_or_new().map_err(|error| format!("{error:#}")));
         kafka.as_ref().map_err(|error| Error::msg(error.clone()))
+    }
+
+    /// The broker with TLS. It starts when the first test asks for it.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub(crate) fn secured(&self) -> Result<&Secured> {
+        let secured = self.secured.get_or_init(|| Secured::start().map_err(|error| format!("{error:#}")));
+        secured.as_ref().map_err(|error| Error::msg(error.clone()))
     }
 
     /// Creates a topic on the shared Kafka.

@@ -49,12 +49,13 @@ mod settings;
 mod table;
 mod variables;
 
-pub use librdkafka::properties::Properties;
+pub use librdkafka::properties::{Properties, Trust};
 pub use settings::choices::{AutoOffsetReset, LogFormat, LogMessages, Rate};
 pub use settings::connection::Connection;
 pub use settings::consumer::ConsumerSettings;
 pub use settings::producer::ProducerSettings;
 pub use settings::runtime::{RuntimeSettings, http_addr};
+pub use settings::security::password_file::PasswordFile;
 pub use settings::traces::TracesSettings;
 pub use table::{env_example, help, markdown};
 pub use variables::environment::Environment;

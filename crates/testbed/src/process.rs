@@ -253,6 +253,11 @@ impl Process {
         self.wait();
     }
 
+    /// The arguments of the process, as every user of this machine can see them.
+    pub fn command_line(&self) -> String {
+        std::fs::read_to_string(format!("/proc/{}/cmdline", self.child.id())).expect("the process exists")
+    }
+
     /// The resident memory of the process in bytes.
     pub fn resident_bytes(&self) -> u64 {
         let statm = std::fs::read_to_string(format!("/proc/{}/statm", self.child.id())).expect("the process exists");

@@ -1,9 +1,11 @@
 //! What `/livez`, `/readyz` and `healthcheck` answer for real services, in good health and in bad.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 use testbed::{Broker, BrokerProcess, Process, binary, consumer, producer};
 
 const LISTEN: (&str, &str) = ("HTTP_ADDR", "127.0.0.1:0");
@@ -138,4 +140,71 @@ fn clients_that_send_no_request_do_not_block_other_clients_for_long() {
     service.wait_until("ready", is_ready);
     drop(idle);
     assert!(service.stays(Duration::from_millis(300), is_ready));
+}
+
+/// Opens a connection that behaves badly in one of several ways and keeps it open. The service may close it at any time.
+fn misbehave(address: &str, number: usize) -> Option<TcpStream> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    // The service may read nothing more, and then a write must not wait.
+    stream.set_nonblocking(true).ok()?;
+    let large = format!("GET /livez HTTP/1.1\r\nhost: x\r\nlarge: {}\r\n", "x".repeat(100_000));
+    let sent: &[u8] = match number % 5 {
+        0 => b"",
+        1 => b"GET /livez HT",
+        2 => large.as_bytes(),
+        3 => b"\x16\x03\x01\x02\x00\x01\x00 rubbish\r\n\r\n",
+        // A request whose answer nobody reads.
+        _ => b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n",
+    };
+    stream.write_all(sent).ok();
+    Some(stream)
+}
+
+#[test]
+fn a_probe_is_answered_within_a_second_while_a_thousand_other_connections_misbehave() {
+    const CONNECTIONS: usize = 1000;
+    const ROUNDS: usize = 1;
+    let hard = getrlimit(Resource::Nofile).maximum;
+    setrlimit(Resource::Nofile, Rlimit { current: hard, maximum: hard }).expect("the limit may be raised");
+    let broker = Broker::start(1);
+    let mut few_descriptors = broker.variables();
+    few_descriptors.push((LISTEN.0.to_owned(), LISTEN.1.to_owned()));
+    let program = binary("producer-svc");
+    let script = "ulimit -n 60; exec \"$0\"";
+    let mut services = [
+        producer(&broker.variables(), &[LISTEN, ("PRODUCER_RATE_PER_SEC", "1000")]),
+        consumer(&broker.variables(), "g", &[LISTEN]),
+        Process::start("/bin/sh".into(), &["-c", script, program.to_str().expect("text")], &few_descriptors),
+    ];
+    for service in &services {
+        service.wait_until("ready", is_ready);
+        let (address, before) = (service.http_address(), service.resident_bytes());
+        let mut connections = Vec::new();
+        let mut closed = 0;
+        for round in 0..ROUNDS {
+            for number in 0..CONNECTIONS {
+                connections.extend(misbehave(&address, number));
+            }
+            for path in ["/livez", "/readyz", "/metrics"] {
+                let start = Instant::now();
+                assert_eq!(service.ask(path).0, 200, "{path} in round {round}");
+                assert!(start.elapsed() < Duration::from_secs(1), "{path} took {:?}", start.elapsed());
+            }
+            for mut connection in connections.drain(..) {
+                // Reading says `WouldBlock` only if the service keeps the connection.
+                let still_open =
+                    connection.read(&mut [0]).is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock);
+                closed += usize::from(!still_open);
+            }
+        }
+        assert!(
+            closed > ROUNDS * (CONNECTIONS - 100),
+            "the service kept too many connections open: {closed} were closed"
+        );
+        let grown = service.resident_bytes().saturating_sub(before);
+        assert!(grown < 16 * 1024 * 1024, "{grown} bytes more");
+    }
+    for service in &mut services {
+        assert_eq!(service.stop().0, Some(0), "{}", service.text());
+    }
 }

@@ -93,6 +93,7 @@ fn services_wait_for_an_unreachable_broker_and_log_the_next_step() {
         let line = &service.with_message("broker unreachable")[0];
         assert!(line["bootstrap_servers"].as_str().unwrap().contains(&port.to_string()));
         assert!(line["next_step"].is_string() && line["error"].is_string());
+        assert_eq!(line["cause"], "nothing listens at the address of the broker");
         assert!(
             service.stays(Duration::from_secs(5), |service| service.with_message("broker unreachable").len() == 1),
             "logged at most once in 10 s: {}",
@@ -180,7 +181,9 @@ fn services_wait_for_a_broker_without_sasl_log_the_cause_and_show_no_secret() {
     ];
     for mut service in [producer(&broker.variables(), &account), consumer(&broker.variables(), "g", &account)] {
         service.wait_for("broker unreachable");
-        assert!(service.with_message("broker unreachable")[0]["error"].as_str().unwrap().contains("SASL"));
+        let line = &service.with_message("broker unreachable")[0];
+        assert!(line["error"].as_str().unwrap().contains("SASL"));
+        assert_eq!(line["cause"], "the broker takes no account (SASL) on this port");
         assert_eq!(service.stop().0, Some(0));
         assert!(!service.text().contains(CANARY), "the log contains a secret");
         assert!(

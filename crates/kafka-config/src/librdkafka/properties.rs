@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaConfRes;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -15,6 +16,8 @@ use crate::variables::problem::{Problem, Problems};
 const ANY_VARIABLE: &str = "KAFKA_*";
 /// Shorter secrets are not redacted: no real secret is this short, and redacting each `1` would make a text unreadable.
 const REDACTED_FROM_BYTES: usize = 4;
+/// A line of a secret of several lines, such as a private key in PEM. The last line of a key can be short and then says little.
+const REDACTED_LINE_FROM_BYTES: usize = 8;
 
 enum Value {
     Plain(String),
@@ -33,6 +36,23 @@ impl Value {
 struct Property {
     value: Value,
     variable: String,
+}
+
+/// What the client compares a broker's certificate with. `Debug` prints no value: somebody may have put a key into the wrong variable.
+#[derive(Clone)]
+pub struct Trust {
+    /// A file or a folder with the trusted certificates.
+    pub ca_location: Option<String>,
+    /// The trusted certificates in PEM. If this and the location are missing, those of the system are trusted.
+    pub ca_pem: Option<String>,
+    /// Whether the certificate must contain the name of the broker.
+    pub checks_host_name: bool,
+}
+
+impl fmt::Debug for Trust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Trust").finish_non_exhaustive()
+    }
 }
 
 /// The librdkafka properties that a client is created with.
@@ -107,10 +127,36 @@ impl Properties {
     #[must_use]
     pub fn client_config(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
+        // librdkafka tells some causes of an unreachable broker only in a line of this level. The services log them in their own words.
+        if !matches!(config.log_level, RDKafkaLogLevel::Debug) {
+            config.set_log_level(RDKafkaLogLevel::Info);
+        }
         for (name, property) in &self.0 {
             config.set(name, property.value.expose());
         }
         config
+    }
+
+    fn value(&self, name: &str) -> Option<String> {
+        self.0.get(name).map(|property| property.value.expose().to_owned())
+    }
+
+    /// What the client compares a broker's certificate with.
+    #[must_use]
+    pub fn trust(&self) -> Trust {
+        Trust {
+            ca_location: self.value("ssl.ca.location"),
+            ca_pem: self.value("ssl.ca.pem"),
+            checks_host_name: self.value("ssl.endpoint.identification.algorithm").as_deref() != Some("none"),
+        }
+    }
+
+    /// Whether the client has a certificate that it can show to brokers.
+    #[must_use]
+    pub fn has_client_certificate(&self) -> bool {
+        ["ssl.certificate.location", "ssl.certificate.pem", "ssl.keystore.location"]
+            .iter()
+            .any(|name| self.0.contains_key(*name))
     }
 
     /// Returns `text` with every secret of these properties replaced by `[secret]`.
@@ -119,12 +165,15 @@ impl Properties {
     /// remove the words that a classification looks for. Secrets of fewer than 4 bytes are not replaced.
     #[must_use]
     pub fn redact(&self, text: &str) -> String {
-        self.0.values().fold(text.to_owned(), |text, property| match &property.value {
-            Value::Secret(secret) if secret.expose_secret().len() >= REDACTED_FROM_BYTES => {
-                text.replace(secret.expose_secret(), "[secret]")
-            }
-            _ => text,
-        })
+        let secrets = self.0.values().filter_map(|property| match &property.value {
+            Value::Secret(secret) => Some(secret.expose_secret()),
+            Value::Plain(_) => None,
+        });
+        // An error may show a single line of a private key.
+        let lines = secrets.clone().filter(|secret| secret.contains('\n')).flat_map(str::lines);
+        let parts = secrets.filter(|secret| secret.len() >= REDACTED_FROM_BYTES);
+        let lines = lines.filter(|line| line.len() >= REDACTED_LINE_FROM_BYTES && !line.starts_with("-----"));
+        parts.chain(lines).fold(text.to_owned(), |text, part| text.replace(part, "[secret]"))
     }
 
     /// Describes why librdkafka refused to create a client from these properties. Each value was valid by itself; only now
@@ -172,6 +221,17 @@ mod tests {
             assert!(problem.problem.contains(name) && problem.problem.contains(expected), "{problem}");
             assert!(!format!("{problem:?}").contains("hunter2"), "{problem}");
         }
+    }
+
+    #[test]
+    fn a_line_of_a_private_key_is_redacted_too() {
+        let mut properties = Properties::default();
+        properties.set_secret(
+            "ssl.key.pem",
+            "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMG\nByqGSM49AgEG\n",
+            "KAFKA_SSL_KEY_PEM",
+        );
+        assert_eq!(properties.redact("near ByqGSM49AgEG of it"), "near [secret] of it");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use crate::librdkafka::defaults;
 use crate::librdkafka::properties::Properties;
 use crate::settings::checker::Checker;
 use crate::settings::security::Security;
+use crate::settings::security::password_file::PasswordFile;
 use crate::variables::variable::{KAFKA_BOOTSTRAP_SERVERS, KAFKA_CLIENT_ID, KAFKA_TOPIC};
 
 /// Kafka limits the length of a topic's name, because the name is a part of a directory's name on the broker.
@@ -37,6 +38,8 @@ pub struct Connection {
     /// Whether the password would cross the network unencrypted: mechanism PLAIN, no TLS, and a broker that is not on a
     /// loopback address.
     pub exposes_password: bool,
+    /// The file that the password comes from, if it comes from one.
+    pub password_file: Option<PasswordFile>,
 }
 
 impl Connection {
@@ -53,11 +56,12 @@ impl Connection {
         let client_id = raw.client_id.unwrap_or_else(|| service.to_owned());
         properties.set("bootstrap.servers", bootstrap_servers.as_str(), KAFKA_BOOTSTRAP_SERVERS.name);
         properties.set("client.id", client_id.as_str(), KAFKA_CLIENT_ID.name);
-        let Security { protocol: security_protocol, mechanism: sasl_mechanism } = Security::read(checker, properties);
+        let Security { protocol: security_protocol, mechanism: sasl_mechanism, password_file } =
+            Security::read(checker, properties);
         let exposes_password = sasl_mechanism == Some("PLAIN")
             && security_protocol == "SASL_PLAINTEXT"
             && !bootstrap_servers.split(',').all(is_loopback);
-        Self { bootstrap_servers, topic, client_id, security_protocol, sasl_mechanism, exposes_password }
+        Self { bootstrap_servers, topic, client_id, security_protocol, sasl_mechanism, exposes_password, password_file }
     }
 }
 

@@ -34,10 +34,13 @@ pub(crate) const HAS_A_SETTING: &[(&str, &str)] = &[
     ("security.protocol", "KAFKA_SECURITY_PROTOCOL"),
     ("session.timeout.ms", "KAFKA_SESSION_TIMEOUT_MS"),
     ("ssl.ca.location", "KAFKA_SSL_CA_LOCATION"),
+    ("ssl.ca.pem", "KAFKA_SSL_CA_PEM"),
     ("ssl.certificate.location", "KAFKA_SSL_CERTIFICATE_LOCATION"),
+    ("ssl.certificate.pem", "KAFKA_SSL_CERTIFICATE_PEM"),
     ("ssl.endpoint.identification.algorithm", "KAFKA_SSL_ENDPOINT_IDENTIFICATION_ALGORITHM"),
     ("ssl.key.location", "KAFKA_SSL_KEY_LOCATION"),
     ("ssl.key.password", "KAFKA_SSL_KEY_PASSWORD"),
+    ("ssl.key.pem", "KAFKA_SSL_KEY_PEM"),
 ];
 
 /// Properties whose values the services fix, because another value would break a guarantee, and the guarantee

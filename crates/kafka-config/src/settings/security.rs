@@ -1,16 +1,22 @@
-//! TLS and SASL: whether the connection is encrypted and how the client logs in.
+//! Whether the connection is encrypted, and how the client logs in.
+
+mod certificates;
+pub(crate) mod password_file;
+mod tls;
 
 use serde::Deserialize;
 
 use crate::librdkafka::properties::Properties;
 use crate::settings::checker::Checker;
-use crate::settings::choices::{HOST_NAME_CHECKS, SASL_MECHANISMS, SECURITY_PROTOCOLS};
+use crate::settings::choices::{SASL_MECHANISMS, SECURITY_PROTOCOLS};
 use crate::settings::passthrough;
 use crate::variables::variable::{
     KAFKA_SASL_MECHANISM, KAFKA_SASL_OAUTHBEARER_CONFIG, KAFKA_SASL_PASSWORD, KAFKA_SASL_USERNAME,
-    KAFKA_SECURITY_PROTOCOL, KAFKA_SSL_CA_LOCATION, KAFKA_SSL_CERTIFICATE_LOCATION,
-    KAFKA_SSL_ENDPOINT_IDENTIFICATION_ALGORITHM, KAFKA_SSL_KEY_LOCATION, KAFKA_SSL_KEY_PASSWORD, Variable,
+    KAFKA_SECURITY_PROTOCOL,
 };
+
+use password_file::PasswordFile;
+use tls::RawTls;
 
 #[derive(Default, Deserialize)]
 struct RawSecurity {
@@ -19,44 +25,26 @@ struct RawSecurity {
     sasl_username: Option<String>,
     sasl_password: Option<String>,
     sasl_oauthbearer_config: Option<String>,
-    ssl_ca_location: Option<String>,
-    ssl_certificate_location: Option<String>,
-    ssl_key_location: Option<String>,
-    ssl_key_password: Option<String>,
-    ssl_endpoint_identification_algorithm: Option<String>,
-}
-
-impl RawSecurity {
-    /// The `KAFKA_SSL_*` variables that are set.
-    fn tls_variables(&self) -> impl Iterator<Item = &'static Variable> {
-        [
-            (&KAFKA_SSL_CA_LOCATION, &self.ssl_ca_location),
-            (&KAFKA_SSL_CERTIFICATE_LOCATION, &self.ssl_certificate_location),
-            (&KAFKA_SSL_KEY_LOCATION, &self.ssl_key_location),
-            (&KAFKA_SSL_KEY_PASSWORD, &self.ssl_key_password),
-            (&KAFKA_SSL_ENDPOINT_IDENTIFICATION_ALGORITHM, &self.ssl_endpoint_identification_algorithm),
-        ]
-        .into_iter()
-        .filter_map(|(variable, value)| value.is_some().then_some(variable))
-    }
 }
 
 /// The names that the settings use, for logs and errors.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Security {
     pub(crate) protocol: &'static str,
     pub(crate) mechanism: Option<&'static str>,
+    pub(crate) password_file: Option<PasswordFile>,
 }
 
 impl Security {
     pub(crate) fn read(checker: &mut Checker<'_>, properties: &mut Properties) -> Self {
         let raw: RawSecurity = checker.fields("KAFKA_");
+        let raw_tls: RawTls = checker.fields("KAFKA_");
         // The problem with a secret's file is reported already; here the secret counts as set.
         let has_password = raw.sasl_password.is_some() || checker.is_broken(&KAFKA_SASL_PASSWORD);
         let has_token = raw.sasl_oauthbearer_config.is_some() || checker.is_broken(&KAFKA_SASL_OAUTHBEARER_CONFIG);
         let has_account = raw.sasl_username.is_some() || has_password || has_token;
 
-        let protocol = protocol(&raw, has_account, checker, properties);
+        let protocol = protocol(&raw, &raw_tls, has_account, checker, properties);
         let has_sasl = protocol.starts_with("SASL");
         if !has_sasl && raw.sasl_mechanism.is_some() {
             let hint = "set KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD as well, or KAFKA_SASL_OAUTHBEARER_CONFIG";
@@ -64,20 +52,24 @@ impl Security {
         }
         let mechanism = has_sasl.then(|| mechanism(&raw, (has_password, has_token), protocol, checker, properties));
         account(&raw, checker, properties);
-        tls(raw, protocol, checker, properties);
-        Self { protocol, mechanism }
+        let password_file = checker.environment.file_of(KAFKA_SASL_PASSWORD.name).and_then(|path| {
+            Some(PasswordFile::new(path, raw.sasl_username.as_deref()?, raw.sasl_password.as_deref()?))
+        });
+        tls::read(raw_tls, protocol, checker, properties);
+        Self { protocol, mechanism, password_file }
     }
 }
 
 /// Chooses the security protocol, and checks that it fits the account and the TLS settings.
 fn protocol(
     raw: &RawSecurity,
+    raw_tls: &RawTls,
     has_account: bool,
     checker: &mut Checker<'_>,
     properties: &mut Properties,
 ) -> &'static str {
-    let tls_variables: Vec<&str> = raw
-        .tls_variables()
+    let tls_variables: Vec<&str> = raw_tls
+        .variables()
         .map(|variable| variable.name)
         .chain(passthrough::tls_variables(checker.environment))
         .collect();
@@ -167,48 +159,6 @@ fn account(raw: &RawSecurity, checker: &Checker<'_>, properties: &mut Properties
     }
 }
 
-/// Sets the `ssl.*` properties. A librdkafka without OpenSSL rejects all of them, even with their default values.
-fn tls(raw: RawSecurity, protocol: &str, checker: &mut Checker<'_>, properties: &mut Properties) {
-    if !checker.features.tls {
-        for variable in raw.tls_variables() {
-            checker.needs_tls(variable.name, "asks for TLS");
-        }
-        return;
-    }
-    let certificate = checker.file(&KAFKA_SSL_CERTIFICATE_LOCATION, raw.ssl_certificate_location);
-    let key = checker.file(&KAFKA_SSL_KEY_LOCATION, raw.ssl_key_location);
-    match (&certificate, &key) {
-        (Some(_), None) => {
-            let hint = "KAFKA_SSL_CERTIFICATE_LOCATION requires the key of its certificate";
-            checker.problem(&KAFKA_SSL_KEY_LOCATION, "is not set", hint);
-        }
-        (None, Some(_)) => {
-            let hint = "KAFKA_SSL_KEY_LOCATION requires the certificate of its key";
-            checker.problem(&KAFKA_SSL_CERTIFICATE_LOCATION, "is not set", hint);
-        }
-        _ => {}
-    }
-    let authorities = checker.file(&KAFKA_SSL_CA_LOCATION, raw.ssl_ca_location);
-    for (name, variable, path) in [
-        ("ssl.ca.location", &KAFKA_SSL_CA_LOCATION, authorities),
-        ("ssl.certificate.location", &KAFKA_SSL_CERTIFICATE_LOCATION, certificate),
-        ("ssl.key.location", &KAFKA_SSL_KEY_LOCATION, key),
-    ] {
-        if let Some(path) = path {
-            properties.set(name, path, variable.name);
-        }
-    }
-    if let Some(password) = raw.ssl_key_password {
-        properties.set_secret("ssl.key.password", &password, KAFKA_SSL_KEY_PASSWORD.name);
-    }
-    let variable = &KAFKA_SSL_ENDPOINT_IDENTIFICATION_ALGORITHM;
-    let given = raw.ssl_endpoint_identification_algorithm;
-    let host_name_check = checker.choice(variable, given.as_deref(), HOST_NAME_CHECKS);
-    if protocol.ends_with("SSL") {
-        properties.set("ssl.endpoint.identification.algorithm", host_name_check, variable.name);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -255,7 +205,8 @@ mod tests {
                 &[("KAFKA_SSL_ENDPOINT_IDENTIFICATION_ALGORITHM", "none")],
                 &["KAFKA_SSL_ENDPOINT_IDENTIFICATION_ALGORITHM"],
             ),
-            (&[("KAFKA_PROP_SSL_CA_PEM", SECRET)], &["KAFKA_PROP_SSL_CA_PEM"]),
+            (&[("KAFKA_SSL_CA_PEM", SECRET)], &["KAFKA_SSL_CA_PEM"]),
+            (&[("KAFKA_PROP_SSL_CRL_LOCATION", SECRET)], &["KAFKA_PROP_SSL_CRL_LOCATION"]),
             (&[("KAFKA_PROP_SSL_KEYSTORE_PASSWORD", SECRET)], &["KAFKA_PROP_SSL_KEYSTORE_PASSWORD"]),
             (&[("KAFKA_SASL_MECHANISM", "SCRAM-SHA-256"), user, password], &["KAFKA_SASL_MECHANISM"]),
             (&[("KAFKA_SASL_MECHANISM", "SCRAM-SHA-512"), user, password], &["KAFKA_SASL_MECHANISM"]),

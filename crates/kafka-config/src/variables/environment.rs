@@ -20,6 +20,8 @@ const SECRET_MAX_BYTES: u64 = 64 * 1024;
 /// their own process.
 pub struct Environment {
     values: BTreeMap<String, String>,
+    /// The files that values were read from, by the name of the variable without `_FILE`.
+    files: BTreeMap<String, String>,
     problems: Vec<Problem>,
 }
 
@@ -44,7 +46,7 @@ impl Environment {
     /// A variable with an empty value counts as unset: Docker Compose produces one from `${X:-}`, and Kubernetes from an
     /// empty key of a `ConfigMap`.
     pub fn from_pairs<N: Into<OsString>, V: Into<OsString>>(pairs: impl IntoIterator<Item = (N, V)>) -> Self {
-        let mut environment = Self { values: BTreeMap::new(), problems: Vec::new() };
+        let mut environment = Self { values: BTreeMap::new(), files: BTreeMap::new(), problems: Vec::new() };
         for (name, value) in pairs {
             // All our names are ASCII, so a name that is not valid UTF-8 is not a setting.
             let Ok(name) = name.into().into_string() else { continue };
@@ -79,6 +81,7 @@ impl Environment {
             }
             match read_secret(&path) {
                 Ok(secret) => {
+                    self.files.insert(target.clone(), path);
                     self.values.insert(target, secret);
                 }
                 Err(reason) => self.problems.push(Problem::new(
@@ -88,6 +91,11 @@ impl Environment {
                 )),
             }
         }
+    }
+
+    /// The file that the value of `variable` was read from.
+    pub(crate) fn file_of(&self, variable: &str) -> Option<&str> {
+        self.files.get(variable).map(String::as_str)
     }
 
     /// The problems that were found while the variables were collected.
@@ -145,7 +153,7 @@ impl Environment {
 }
 
 /// Reads a secret: the content of the file without one trailing line end.
-fn read_secret(path: &str) -> Result<String, String> {
+pub(crate) fn read_secret(path: &str) -> Result<String, String> {
     let mut secret = String::new();
     File::open(path).and_then(|file| file.take(SECRET_MAX_BYTES + 1).read_to_string(&mut secret)).map_err(|error| {
         match error.kind() {

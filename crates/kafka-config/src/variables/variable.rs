@@ -58,11 +58,14 @@ variables! {
     KAFKA_SECURITY_PROTOCOL: Both, "whether the connection uses TLS (`SSL`) and SASL", "`PLAINTEXT`, `SSL`, `SASL_PLAINTEXT`, `SASL_SSL`", "", "derived: SASL if a user name, password or token is set, TLS if any `KAFKA_SSL_*` or `KAFKA_PROP_SSL_*` is set";
     KAFKA_SASL_MECHANISM: Both, "SASL mechanism to log in with", "`PLAIN`, `SCRAM-SHA-256`, `SCRAM-SHA-512`, `OAUTHBEARER` (unsecured development tokens only, no OIDC)", "PLAIN", "what other clients use with only a user name and a password; it sends the password as it is, so use it with TLS, or use SCRAM";
     KAFKA_SASL_USERNAME: Both, "user name; together with the password it turns SASL on", "text", "", "no account";
-    KAFKA_SASL_PASSWORD: Both, "password; together with the user name it turns SASL on", "text", "", "no account", secret;
+    KAFKA_SASL_PASSWORD: Both, "password; together with the user name it turns SASL on; its file is read again every 30 s, and each second while the broker refuses the login", "text", "", "no account", secret;
     KAFKA_SASL_OAUTHBEARER_CONFIG: Both, "claims of an unsecured development token; the token is not renewed, so set `lifeSeconds` to the time that you need", "`key=value`, space-separated", "", "no token", secret;
     KAFKA_SSL_CA_LOCATION: Both, "file with the CA certificates to trust (PEM)", "path", "", "the CA certificates of the system";
-    KAFKA_SSL_CERTIFICATE_LOCATION: Both, "file with the certificate of this client (PEM)", "path", "", "no client certificate; requires `KAFKA_SSL_KEY_LOCATION`";
-    KAFKA_SSL_KEY_LOCATION: Both, "file with the private key of this client (PEM)", "path", "", "no client certificate; requires `KAFKA_SSL_CERTIFICATE_LOCATION`";
+    KAFKA_SSL_CA_PEM: Both, "the CA certificates to trust, instead of `KAFKA_SSL_CA_LOCATION`", "PEM; in one line, with `\\n` for each line end", "", "the CA certificates of the system", secret;
+    KAFKA_SSL_CERTIFICATE_LOCATION: Both, "file with the certificate of this client (PEM)", "path", "", "no client certificate; requires a key";
+    KAFKA_SSL_CERTIFICATE_PEM: Both, "the certificate of this client, instead of `KAFKA_SSL_CERTIFICATE_LOCATION`", "PEM; in one line, with `\\n` for each line end", "", "no client certificate; requires a key", secret;
+    KAFKA_SSL_KEY_LOCATION: Both, "file with the private key of this client (PEM)", "path", "", "no client certificate; requires a certificate";
+    KAFKA_SSL_KEY_PEM: Both, "the private key of this client, instead of `KAFKA_SSL_KEY_LOCATION`", "PEM; in one line, with `\\n` for each line end", "", "no client certificate; requires a certificate", secret;
     KAFKA_SSL_KEY_PASSWORD: Both, "password of the private key", "text", "", "the key is not encrypted", secret;
     KAFKA_SSL_ENDPOINT_IDENTIFICATION_ALGORITHM: Both, "whether the broker's certificate must contain its host name", "`https`, `none`", "https", "with `none`, everybody who has any certificate of a trusted CA can pose as the broker";
     PRODUCER_RATE_PER_SEC: Producer, "messages to send per second", "decimal number from 0.00001 to 10000000, or `max`", "1", "the rate of the Python tutorial \"How to read and write Kafka with Python\"";

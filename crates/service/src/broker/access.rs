@@ -10,7 +10,9 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::RDKafkaErrorCode as Code;
 use tracing::{debug, error, info, warn};
 
+use super::explanation::Explanation;
 use super::obstacle::{Kind, Obstacle};
+use super::password::Password;
 use crate::observability::health::Health;
 use crate::observability::throttle::Throttle;
 use crate::process::failure::Failure;
@@ -46,6 +48,8 @@ pub struct Access {
     bootstrap_servers: String,
     topic: String,
     properties: Properties,
+    explanation: Explanation,
+    password: Password,
     state: Mutex<State>,
 }
 
@@ -56,6 +60,8 @@ impl Access {
         Self {
             bootstrap_servers: connection.bootstrap_servers.clone(),
             topic: connection.topic.clone(),
+            explanation: Explanation::new(connection, &properties),
+            password: Password::new(connection.password_file.clone()),
             properties,
             state: Mutex::default(),
         }
@@ -67,6 +73,11 @@ impl Access {
         &self.properties
     }
 
+    /// Returns `text` without any secret of this client.
+    fn redact(&self, text: &str) -> String {
+        self.password.redact(self.properties.redact(text))
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -75,7 +86,8 @@ impl Access {
     ///
     /// What these lines mean for the user is logged elsewhere in words of our own, so all but the critical ones are DEBUG.
     pub fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
-        let text = self.properties.redact(text);
+        self.explanation.note(text);
+        let text = self.redact(text);
         match level {
             RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
                 error!(target: "librdkafka", facility, text, "librdkafka");
@@ -92,7 +104,7 @@ impl Access {
         // Throttled by code, because the texts contain counts and times.
         let suppressed = self.state().other_errors.admit(&format!("{code:?}"), Instant::now());
         if let Some(suppressed) = suppressed {
-            warn!(error = self.properties.redact(reason), suppressed, "client reported an error");
+            warn!(error = self.redact(reason), suppressed, "client reported an error");
         }
     }
 
@@ -100,7 +112,8 @@ impl Access {
     pub fn note_obstacle(&self, code: Option<Code>, reason: &str) -> bool {
         // Classify before redacting: redaction can remove the words that the classification looks for.
         let Some(kind) = Kind::of(code, reason) else { return false };
-        let reason = self.properties.redact(reason);
+        self.explanation.note(reason);
+        let reason = self.redact(reason);
         let mut state = self.state();
         match &mut state.obstacle {
             // A client whose account is refused also reports that no broker is reachable and that the topic is missing.
@@ -111,7 +124,11 @@ impl Access {
                 known.reason = reason;
                 known.failures += 1;
             }
-            _ => state.obstacle = Some(Obstacle { kind, reason, since: Instant::now(), failures: 1 }),
+            _ => {
+                // An older cause explains something that has passed. A newer one may have come before this error.
+                self.explanation.forget_older_than(WARN_AFTER);
+                state.obstacle = Some(Obstacle { kind, reason, since: Instant::now(), failures: 1 });
+            }
         }
         true
     }
@@ -227,12 +244,14 @@ impl Access {
     }
 
     fn fail_or_warn<C: ClientContext>(&self, client: &Client<C>) -> Result<(), Failure> {
+        let is_refused = self.state().obstacle.as_ref().is_some_and(|obstacle| obstacle.kind == Kind::Unauthenticated);
+        self.password.refresh(client, is_refused);
         let now = Instant::now();
         let mut state = self.state();
         if let Some((code, reason)) = client.fatal_error() {
             // An account that may not write to any topic gets no producer id, which librdkafka reports as a fatal error.
             let is_refusal = Kind::of(Some(code), &reason).is_some_and(Kind::is_refusal) && !state.has_worked;
-            let reason = self.properties.redact(&reason);
+            let reason = self.redact(&reason);
             return Err(if is_refusal { Failure::Refused { reason } } else { Failure::Fatal { reason } });
         }
         let has_worked = state.has_worked;
@@ -249,9 +268,13 @@ impl Access {
         let (bootstrap_servers, topic) = (&self.bootstrap_servers, &self.topic);
         match kind {
             Kind::Unreachable => {
-                let next_step =
-                    "start the broker, or correct KAFKA_BOOTSTRAP_SERVERS, KAFKA_SECURITY_PROTOCOL or the account";
-                warn!(bootstrap_servers, waited_s, failures, next_step, error, "broker unreachable");
+                let cause = self.explanation.cause();
+                let next_step = cause.as_ref().map_or(
+                    "start the broker, or correct KAFKA_BOOTSTRAP_SERVERS, KAFKA_SECURITY_PROTOCOL or the account",
+                    |cause| cause.next_step,
+                );
+                let cause = cause.as_ref().map(|cause| cause.what.as_str());
+                warn!(bootstrap_servers, waited_s, failures, cause, next_step, error, "broker unreachable");
             }
             Kind::TopicMissing => {
                 let next_step = "create the topic, or correct KAFKA_TOPIC";

@@ -1,8 +1,10 @@
 //! The HTTP listener: `/livez`, `/readyz` and `/metrics`.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http_body_util::Full;
@@ -13,44 +15,108 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::task::AbortHandle;
 
 use super::health::Health;
 use super::metrics::Metrics;
 
-/// Further connections wait until one of these has ended.
-const CONNECTIONS_MAX: usize = 32;
-/// For a whole connection. Probes and scrapers are close by and send small requests.
+/// Connections that may be open at once. Probes and scrapers need a few.
+const CONNECTIONS_MAX: usize = 64;
+/// For the headers of a request. Probes and scrapers are close by and send small requests.
+const HEADERS_TIMEOUT: Duration = Duration::from_secs(1);
+/// For a whole connection.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
+/// The smallest buffer that hyper permits. A request with longer headers is refused.
+const HEADERS_MAX_BYTES: usize = 8192;
 /// How long to wait after a failed `accept`, which most likely means that file descriptors ran out.
 const ACCEPT_RETRY: Duration = Duration::from_millis(200);
 
 /// Serves connections for as long as this future is polled.
+///
+/// A new connection never waits for others to end, so that a probe is answered whatever other clients do: when there are too many, the
+/// oldest one that has sent no request yet is closed.
 pub(crate) async fn serve(listener: TcpListener, health: Arc<Health>, metrics: Arc<Metrics>) {
-    let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let mut connections = Connections::new(connections_max());
     loop {
-        // The semaphore is never closed.
-        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, _)) => {
+                connections.make_room();
                 let (health, metrics) = (Arc::clone(&health), Arc::clone(&metrics));
-                tokio::spawn(async move {
+                let has_request = Arc::new(AtomicBool::new(false));
+                let noted = Arc::clone(&has_request);
+                let task = tokio::spawn(async move {
+                    let served = serve_connection(stream, &health, &metrics, &noted);
                     // Bounds clients that are slow, gone, or speak another protocol.
-                    drop(tokio::time::timeout(CONNECTION_TIMEOUT, serve_connection(stream, &health, &metrics)).await);
-                    drop(permit);
+                    drop(tokio::time::timeout(CONNECTION_TIMEOUT, served).await);
                 });
+                connections.open.push_back(Connection { task: task.abort_handle(), has_request });
+                // The request has often arrived already, and is answered before the next connection is accepted.
+                tokio::task::yield_now().await;
             }
-            Err(_) => tokio::time::sleep(ACCEPT_RETRY).await,
+            Err(_) => {
+                connections.close_one();
+                tokio::time::sleep(ACCEPT_RETRY).await;
+            }
+        }
+    }
+}
+
+/// At most a third of the file descriptors of this process: the connections to the brokers need descriptors too.
+fn connections_max() -> usize {
+    let descriptors = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let third = descriptors.and_then(|limit| usize::try_from(limit / 3).ok()).unwrap_or(CONNECTIONS_MAX);
+    third.clamp(1, CONNECTIONS_MAX)
+}
+
+/// The open connections, oldest first.
+struct Connections {
+    open: VecDeque<Connection>,
+    max: usize,
+}
+
+struct Connection {
+    task: AbortHandle,
+    has_request: Arc<AtomicBool>,
+}
+
+impl Connections {
+    fn new(max: usize) -> Self {
+        Self { open: VecDeque::with_capacity(max), max }
+    }
+
+    /// Forgets connections that have ended, and closes one if there are still too many.
+    fn make_room(&mut self) {
+        self.open.retain(|connection| !connection.task.is_finished());
+        if self.open.len() >= self.max {
+            self.close_one();
+        }
+    }
+
+    /// Closes the oldest connection without a request, or the oldest of all.
+    fn close_one(&mut self) {
+        let idle = self.open.iter().position(|connection| !connection.has_request.load(Ordering::Relaxed));
+        if let Some(connection) = self.open.remove(idle.unwrap_or(0)) {
+            connection.task.abort();
         }
     }
 }
 
 const METRICS_TYPE: &str = prometheus::TEXT_FORMAT;
 
-async fn serve_connection(stream: TcpStream, health: &Health, metrics: &Metrics) -> Result<(), hyper::Error> {
-    let service = service_fn(|request| async move { Ok::<_, Infallible>(answer(&request, health, metrics)) });
+async fn serve_connection(
+    stream: TcpStream,
+    health: &Health,
+    metrics: &Metrics,
+    has_request: &AtomicBool,
+) -> Result<(), hyper::Error> {
+    let service = service_fn(|request| async move {
+        has_request.store(true, Ordering::Relaxed);
+        Ok::<_, Infallible>(answer(&request, health, metrics))
+    });
     http1::Builder::new()
         .timer(TokioTimer::new())
+        .header_read_timeout(HEADERS_TIMEOUT)
+        .max_buf_size(HEADERS_MAX_BYTES)
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), service)
         .await

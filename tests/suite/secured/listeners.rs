@@ -1,0 +1,145 @@
+//! One broker with a listener for each way to use TLS, and for each mistake of whoever configures a broker.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use tempfile::TempDir;
+use testcontainers_modules::testcontainers::core::{ExecCommand, IntoContainerPort as _, WaitFor};
+use testcontainers_modules::testcontainers::runners::SyncRunner as _;
+use testcontainers_modules::testcontainers::{Container, ContainerRequest, GenericImage, ImageExt as _};
+
+use super::authority::{Authority, Identity};
+use crate::broker::{IMAGE, LABEL, NO_DOCKER, SETTINGS, TOOLS, execute, free_port, tool};
+use crate::kafka::Endpoint;
+
+/// Name of a listener, and its protocol.
+const LISTENERS: [(&str, &str); 8] = [
+    ("PLAIN", "PLAINTEXT"),
+    ("TLS", "SSL"),
+    ("MUTUAL", "SSL"),
+    ("SCRAM", "SASL_SSL"),
+    ("SELFSIGNED", "SSL"),
+    ("EXPIRED", "SSL"),
+    ("FUTURE", "SSL"),
+    ("OTHERNAME", "SSL"),
+];
+const FIRST_PORT: u16 = 9100;
+const TRUST_STORE: &str = "/certificates/authority.pem";
+
+/// A broker whose listeners use certificates of a CA that only the tests know.
+#[derive(Debug)]
+pub(crate) struct Secured {
+    container: Container<GenericImage>,
+    ports: BTreeMap<&'static str, u16>,
+    /// The CA that issued the certificates of the broker, and whose certificates the broker accepts.
+    pub(crate) authority: Authority,
+    folder: TempDir,
+}
+
+impl Secured {
+    pub(crate) fn start() -> Result<Self> {
+        let authority = Authority::new("authority of the tests")?;
+        let valid = (2020, 2100);
+        let good = authority.issue("localhost", valid)?;
+        let key_stores = [
+            ("TLS", &good),
+            ("MUTUAL", &good),
+            ("SCRAM", &good),
+            ("SELFSIGNED", &Identity::self_signed("localhost")?),
+            ("EXPIRED", &authority.issue("localhost", (2020, 2021))?),
+            ("FUTURE", &authority.issue("localhost", (2090, 2100))?),
+            ("OTHERNAME", &authority.issue("other.example", valid)?),
+        ];
+        let mut ports = BTreeMap::new();
+        for (name, _) in LISTENERS {
+            ports.insert(name, free_port()?);
+        }
+        let numbered = || LISTENERS.iter().zip(FIRST_PORT..);
+        let join = |one: &dyn Fn(&str, &str, u16) -> String| {
+            let all: Vec<String> = numbered().map(|((name, protocol), port)| one(name, protocol, port)).collect();
+            all.join(",")
+        };
+        let mut request: ContainerRequest<GenericImage> = GenericImage::new(IMAGE.0, IMAGE.1)
+            .with_wait_for(WaitFor::message_on_stdout("Kafka Server started"))
+            .with_startup_timeout(Duration::from_secs(120))
+            .with_label(LABEL.0, LABEL.1)
+            .with_user("root");
+        for (name, value) in SETTINGS {
+            request = request.with_env_var(name, value);
+        }
+        // What follows replaces some of these settings.
+        request = request
+            .with_copy_to(TRUST_STORE, authority.certificate.clone().into_bytes())
+            .with_env_var(
+                "KAFKA_LISTENERS",
+                join(&|name, _, port| format!("{name}://:{port}")) + &format!(",CONTROLLER://:9093,TOOLS://:{TOOLS}"),
+            )
+            .with_env_var(
+                "KAFKA_ADVERTISED_LISTENERS",
+                join(&|name, _, _| format!("{name}://localhost:{}", ports[name]))
+                    + &format!(",TOOLS://localhost:{TOOLS}"),
+            )
+            .with_env_var(
+                "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP",
+                join(&|name, protocol, _| format!("{name}:{protocol}")) + ",CONTROLLER:PLAINTEXT,TOOLS:PLAINTEXT",
+            )
+            .with_env_var("KAFKA_LISTENER_NAME_MUTUAL_SSL_CLIENT_AUTH", "required")
+            .with_env_var("KAFKA_LISTENER_NAME_SCRAM_SASL_ENABLED_MECHANISMS", "SCRAM-SHA-512")
+            // Clients have to log in again, so that a test sees what another password does to them.
+            .with_env_var("KAFKA_LISTENER_NAME_SCRAM_SCRAM___SHA___512_CONNECTIONS_MAX_REAUTH_MS", "8000")
+            .with_env_var(
+                "KAFKA_LISTENER_NAME_SCRAM_SCRAM___SHA___512_SASL_JAAS_CONFIG",
+                "org.apache.kafka.common.security.scram.ScramLoginModule required;",
+            );
+        for ((name, _), port) in numbered() {
+            request = request.with_mapped_port(ports[name], port.tcp());
+        }
+        for (name, identity) in key_stores {
+            let path = format!("/certificates/{name}.pem");
+            let prefix = format!("KAFKA_LISTENER_NAME_{name}_SSL");
+            request = request
+                .with_copy_to(&path, identity.key_store().into_bytes())
+                .with_env_var(format!("{prefix}_KEYSTORE_TYPE"), "PEM")
+                .with_env_var(format!("{prefix}_KEYSTORE_LOCATION"), path)
+                .with_env_var(format!("{prefix}_TRUSTSTORE_TYPE"), "PEM")
+                .with_env_var(format!("{prefix}_TRUSTSTORE_LOCATION"), TRUST_STORE);
+        }
+        let container = request.start().context(NO_DOCKER)?;
+        Ok(Self { container, ports, authority, folder: TempDir::new()? })
+    }
+
+    /// Creates an account for the listener `SCRAM`, or gives it another password.
+    pub(crate) fn set_password(&self, user: &str, password: &str) -> Result<()> {
+        let scram = format!("SCRAM-SHA-512=[password={password}]");
+        let arguments = ["--alter", "--entity-type", "users", "--entity-name", user, "--add-config", &scram];
+        tool(&self.container, "kafka-configs.sh", &arguments).map(drop)
+    }
+
+    /// Creates a key store of the form that Java programs use, and returns the path of a copy on this machine.
+    pub(crate) fn java_key_store(&self) -> Result<String> {
+        let keytool = "keytool -genkeypair -storetype JKS -keystore /tmp/store -storepass changeit -keypass changeit -alias a \
+                       -keyalg EC -dname CN=a 2>/dev/null";
+        execute(&self.container, "keytool", ExecCommand::new(["sh", "-c", keytool]))?;
+        let path = self.folder.path().join("store.jks");
+        self.container.copy_file_from("/tmp/store", path.as_path())?;
+        path.into_os_string().into_string().ok().context("the path is text")
+    }
+
+    /// Where clients connect without TLS and without an account.
+    pub(crate) fn endpoint(&self) -> Endpoint {
+        Endpoint { bootstrap_servers: self.address("PLAIN"), account: None }
+    }
+
+    /// The address of a listener.
+    pub(crate) fn address(&self, listener: &str) -> String {
+        format!("localhost:{}", self.ports[listener])
+    }
+
+    /// Writes a file and returns its path. It exists as long as this broker.
+    pub(crate) fn file(&self, name: &str, content: &str) -> Result<String> {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, content)?;
+        path.into_os_string().into_string().ok().context("the path is text")
+    }
+}
