@@ -91,7 +91,7 @@ impl Service for Consumer {
         settings.max_poll_interval.max(STALL_LIMIT_MIN)
     }
 
-    fn register_metrics(metrics: &Metrics) -> ConsumerMetrics {
+    fn register_metrics(metrics: &Metrics, _: &ConsumerSettings) -> ConsumerMetrics {
         ConsumerMetrics::new(metrics)
     }
 
