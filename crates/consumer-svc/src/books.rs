@@ -209,7 +209,7 @@ mod tests {
     fn books(detail: Detail, path: &str) -> Books {
         let out = std::fs::OpenOptions::new().write(true).open(path).unwrap();
         let journal = Journal::new(journal::Format::Json, "c", "0a1b2c3d", Box::new(out));
-        let metrics = ConsumerMetrics::new(&service::Metrics::new(&[], &service::Identity::default()));
+        let metrics = ConsumerMetrics::new(&service::Metrics::new(&[], &service::Identity::default()), "t", true);
         Books::new(Arc::new(journal), Arc::new(metrics), "t", "g", detail)
     }
 

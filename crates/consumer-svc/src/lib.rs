@@ -8,7 +8,9 @@
 //! The binary is a call of [`main()`]; the sandbox calls [`start()`] in a child process of its own.
 
 mod books;
+mod fetching;
 mod group;
+mod health;
 mod leaving;
 mod membership;
 mod metrics;
@@ -91,8 +93,8 @@ impl Service for Consumer {
         settings.max_poll_interval.max(STALL_LIMIT_MIN)
     }
 
-    fn register_metrics(metrics: &Metrics, _: &ConsumerSettings) -> ConsumerMetrics {
-        ConsumerMetrics::new(metrics)
+    fn register_metrics(metrics: &Metrics, settings: &ConsumerSettings) -> ConsumerMetrics {
+        ConsumerMetrics::new(metrics, &settings.connection.topic, settings.runtime.metrics_by_partition)
     }
 
     fn work(
