@@ -247,17 +247,18 @@ impl Books {
     }
 
     fn write_summary(&mut self, window: Duration) {
-        let Some(Summary { count, rate_per_sec, latency_ms, ranges }) = self.summary.take(window) else { return };
-        let summary = DeliveredSummary {
-            count,
-            rate_per_sec,
-            latency_ms,
-            outstanding: self.outstanding(),
-            topic: self.topic.clone(),
-            run: self.run,
-            ranges,
-        };
-        self.write(Level::Info, Entry::DeliveredSummary(summary));
+        for Summary { count, rate_per_sec, latency_ms, ranges } in self.summary.take(window) {
+            let summary = DeliveredSummary {
+                count,
+                rate_per_sec,
+                latency_ms,
+                outstanding: self.outstanding(),
+                topic: self.topic.clone(),
+                run: self.run,
+                ranges,
+            };
+            self.write(Level::Info, Entry::DeliveredSummary(summary));
+        }
     }
 
     fn write_undelivered(&mut self) {
