@@ -14,8 +14,8 @@ use crate::kafka::Endpoint;
 
 /// The image of every broker and of Kafka's tools.
 pub(crate) const IMAGE: (&str, &str) = ("apache/kafka", "4.2.0");
-const LABEL: (&str, &str) = ("kafka-pair.e2e", "broker");
-const NO_DOCKER: &str = "could not use Docker with the image apache/kafka; see tests/README.md";
+pub(crate) const LABEL: (&str, &str) = ("kafka-pair.e2e", "broker");
+pub(crate) const NO_DOCKER: &str = "could not use Docker with the image apache/kafka; see tests/README.md";
 
 /// Ports in the container: for clients without an account, for clients with one, and for Kafka's tools, which run there.
 const CLIENT: u16 = 9092;
@@ -178,7 +178,7 @@ pub(crate) fn execute(container: &Container<GenericImage>, name: &str, command: 
 }
 
 /// Returns a port that is free and that no other broker of this suite has been given.
-fn free_port() -> Result<u16> {
+pub(crate) fn free_port() -> Result<u16> {
     const PORTS: std::ops::Range<u16> = 34_000..35_000;
     static TRIED: AtomicU16 = AtomicU16::new(0);
     // Suites that run at the same time start at different ports.

@@ -7,6 +7,7 @@
 mod accounts;
 mod broker;
 mod claim;
+mod cluster;
 mod compatibility;
 mod dynamics;
 mod external_broker;
@@ -17,6 +18,7 @@ mod offsets;
 mod outages;
 mod owners;
 mod pair;
+mod partial_outages;
 mod protocol;
 mod python;
 mod reset;
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         owners::claims(),
         dynamics::claims(),
         outages::claims(),
+        partial_outages::claims(),
         sharing::claims(),
         offsets::claims(),
         reset::claims(),
