@@ -7,6 +7,7 @@
 mod accounts;
 mod broker;
 mod claim;
+mod cluster;
 mod compatibility;
 mod dynamics;
 mod external_broker;
@@ -18,6 +19,7 @@ mod offsets;
 mod outages;
 mod owners;
 mod pair;
+mod partial_outages;
 mod protocol;
 mod python;
 mod reset;
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
         owners::claims(),
         dynamics::claims(),
         outages::claims(),
+        partial_outages::claims(),
         sharing::claims(),
         offsets::claims(),
         reset::claims(),

@@ -29,8 +29,16 @@ impl Topic {
     /// # Errors
     /// The broker refuses.
     pub(crate) fn create(endpoint: &Endpoint, partitions: i32) -> Result<Self> {
+        Self::create_replicated(endpoint, partitions, 1)
+    }
+
+    /// Creates a topic with `replicas` replicas of each partition.
+    ///
+    /// # Errors
+    /// The broker refuses.
+    pub(crate) fn create_replicated(endpoint: &Endpoint, partitions: i32, replicas: i32) -> Result<Self> {
         let topic = Self { endpoint: endpoint.clone(), name: format!("e2e-{}", testbed::topic()) };
-        let new_topic = NewTopic::new(&topic.name, partitions, TopicReplication::Fixed(1));
+        let new_topic = NewTopic::new(&topic.name, partitions, TopicReplication::Fixed(replicas));
         topic.administer(async |admin, options| {
             admin.create_topics([&new_topic], &options).await?.remove(0).map_err(refused)
         })?;

@@ -127,21 +127,25 @@ impl Books {
 
     fn write_summary(&mut self, window: Duration) -> io::Result<Vec<Next>> {
         let next = self.summary.next_offsets().collect();
-        let Some(Summary { count, rate_per_sec, latency_ms, ranges }) = self.summary.take(window) else {
+        let summaries = self.summary.take(window);
+        if summaries.is_empty() {
             return Ok(Vec::new());
-        };
-        let summary = ReceivedSummary {
-            count,
-            rate_per_sec,
-            latency_ms,
-            bad: std::mem::take(&mut self.bad),
-            topic: self.topic.clone(),
-            group_id: self.group_id.clone(),
-            ranges,
-        };
-        self.journal.record(Level::Info, &Entry::ReceivedSummary(summary))?;
-        self.count += count;
-        self.metrics.processed.inc_by(count);
+        }
+        for Summary { count, rate_per_sec, latency_ms, ranges } in summaries {
+            let summary = ReceivedSummary {
+                count,
+                rate_per_sec,
+                latency_ms,
+                // Those of all lines are in the first one.
+                bad: std::mem::take(&mut self.bad),
+                topic: self.topic.clone(),
+                group_id: self.group_id.clone(),
+                ranges,
+            };
+            self.journal.record(Level::Info, &Entry::ReceivedSummary(summary))?;
+            self.count += count;
+            self.metrics.processed.inc_by(count);
+        }
         Ok(next)
     }
 
@@ -211,7 +215,7 @@ mod tests {
     fn books(detail: Detail, path: &str) -> Books {
         let out = std::fs::OpenOptions::new().write(true).open(path).unwrap();
         let journal = Journal::new(journal::Format::Json, "c", "0a1b2c3d", Box::new(out));
-        let metrics = ConsumerMetrics::new(&service::Metrics::new(&[], &service::Identity::default()));
+        let metrics = ConsumerMetrics::new(&service::Metrics::new(&[], &service::Identity::default()), "t", true);
         Books::new(Arc::new(journal), Arc::new(metrics), "t", "g", detail)
     }
 
@@ -247,10 +251,10 @@ mod tests {
     }
 
     #[test]
-    fn the_size_of_a_summary_is_bounded() {
+    fn the_memory_of_summaries_is_bounded() {
         let mut books = books(Detail::Summary, "/dev/null");
         // Only every other offset, so that no two messages can share a range.
-        let written = (0..2 * journal::SUMMARY_RANGES_MAX as i64)
+        let written = (0..2 * journal::COLLECTED_RANGES_MAX as i64)
             .filter(|i| !books.enter(&message(0, i * 2, GOOD)).unwrap().is_empty())
             .count();
         assert_eq!(written, 2);

@@ -196,6 +196,7 @@ impl ClientContext for Group {
     fn stats(&self, statistics: Statistics) {
         let mut state = self.state();
         state.waiting = self.metrics.update_lag(state.positions.processed(), &statistics);
+        self.metrics.fetching().update(&state.positions.owned(), &statistics);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
@@ -266,7 +267,7 @@ mod tests {
         let settings = ConsumerSettings::from_environment(&Environment::from_pairs(variables)).unwrap();
         let access = Arc::new(Access::new(&settings.connection, settings.properties));
         let journal = journal::Journal::new(journal::Format::Json, "c", "0a1b2c3d", Box::new(io::sink()));
-        let metrics = Arc::new(ConsumerMetrics::new(&Metrics::new(&[], &service::Identity::default())));
+        let metrics = Arc::new(ConsumerMetrics::new(&Metrics::new(&[], &service::Identity::default()), "t", true));
         let books = Books::new(Arc::new(journal), Arc::clone(&metrics), "t", "g", Detail::Each);
         let group =
             Group::new(Arc::clone(&access), metrics, "t", settings.auto_offset_reset, books, Positions::new("t"));

@@ -10,7 +10,9 @@
 
 mod beginnings;
 mod books;
+mod fetching;
 mod group;
+mod health;
 mod leaving;
 mod membership;
 mod metrics;
@@ -94,8 +96,8 @@ impl Service for Consumer {
         settings.max_poll_interval.max(STALL_LIMIT_MIN)
     }
 
-    fn register_metrics(metrics: &Metrics) -> ConsumerMetrics {
-        ConsumerMetrics::new(metrics)
+    fn register_metrics(metrics: &Metrics, settings: &ConsumerSettings) -> ConsumerMetrics {
+        ConsumerMetrics::new(metrics, &settings.connection.topic, settings.runtime.metrics_by_partition)
     }
 
     fn work(

@@ -1,11 +1,14 @@
 //! A replica's metrics.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use message::Bad;
 use prometheus::{Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 use rdkafka::Statistics;
 use service::{LastTime, Metrics};
+
+use crate::fetching::Fetching;
 
 /// A replica's metrics.
 #[derive(Debug)]
@@ -22,11 +25,12 @@ pub(crate) struct ConsumerMetrics {
     pub(crate) commits_ok: IntCounter,
     pub(crate) commits_failed: IntCounter,
     pub(crate) last_message: LastTime,
+    fetching: Mutex<Fetching>,
 }
 
 impl ConsumerMetrics {
-    /// Registers the replica's metrics.
-    pub(crate) fn new(metrics: &Metrics) -> Self {
+    /// Registers the replica's metrics; those of single partitions, apart from the lag, only if `by_partition`.
+    pub(crate) fn new(metrics: &Metrics, topic: &str, by_partition: bool) -> Self {
         let rebalances = metrics.counters(
             "kafka_consumer_rebalances_total",
             "Changes of this replica's assignment; lost partitions were taken away without a revocation.",
@@ -66,11 +70,17 @@ impl ConsumerMetrics {
                 "kafka_consumer_last_message_timestamp_seconds",
                 "Time of the last received message; the start of the process until the first one.",
             ),
+            fetching: Mutex::new(Fetching::new(metrics, topic, by_partition)),
         };
         for kind in Bad::ALL {
             consumer_metrics.bad.with_label_values(&[kind.name()]).reset();
         }
         consumer_metrics
+    }
+
+    /// What is received from each partition and broker.
+    pub(crate) fn fetching(&self) -> MutexGuard<'_, Fetching> {
+        self.fetching.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Counts a message that could not be decoded.

@@ -7,10 +7,12 @@ use kafka_config::ConsumerSettings;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::message::Message as _;
 use service::{Access, Ending, Failure, Handles, Health, Shutdown, Traces, drop_in_background};
 use tracing::{debug, warn};
 
 use crate::books::Books;
+use crate::fetching::Received;
 use crate::group::Group;
 use crate::metrics::ConsumerMetrics;
 use crate::native::generation;
@@ -45,7 +47,8 @@ pub(crate) fn receive_messages(
     let metrics = Arc::new(metrics);
     let books = Books::new(journal, Arc::clone(&metrics), topic, &group_id, detail);
     let access = Arc::new(Access::new(&connection, properties));
-    let group = Group::new(Arc::clone(&access), metrics, topic, auto_offset_reset, books, Positions::new(topic));
+    let positions = Positions::new(topic);
+    let group = Group::new(Arc::clone(&access), Arc::clone(&metrics), topic, auto_offset_reset, books, positions);
     let consumer = match access.properties().client_config().create_with_context(group) {
         Ok(consumer) => Arc::new(consumer),
         Err(error) => return Failure::Settings(access.properties().refused(&error)).into(),
@@ -53,6 +56,7 @@ pub(crate) fn receive_messages(
     let replica = Replica {
         consumer,
         access,
+        metrics,
         health,
         traces,
         topic: topic.to_owned(),
@@ -86,6 +90,7 @@ pub(crate) fn receive_messages(
 pub(crate) struct Replica {
     pub(crate) consumer: Arc<BaseConsumer<Group>>,
     pub(crate) access: Arc<Access>,
+    metrics: Arc<ConsumerMetrics>,
     health: Arc<Health>,
     traces: Traces,
     topic: String,
@@ -109,6 +114,7 @@ impl Replica {
         subscribed.map_err(|source| Failure::Client { step: "subscribe to the topic", source })?;
 
         let (mut received, mut received_before) = (0, 0);
+        let mut by_partition = Received::default();
         let mut since_clock_reading = 0;
         let mut upkeep_at = Instant::now();
         // When a message last arrived, or when there was last a reason for none to arrive.
@@ -119,6 +125,7 @@ impl Replica {
                     let _processing = self.traces.process(&message);
                     group.receive(&self.consumer, &message).map_err(Failure::Journal)?;
                     received += 1;
+                    by_partition.count(message.partition());
                     if received == self.max_messages {
                         return Ok(());
                     }
@@ -149,7 +156,8 @@ impl Replica {
                 self.health.tick();
                 let is_starved = now.saturating_duration_since(served_at) > self.health.stall_limit();
                 self.health.set_not_alive(is_starved.then_some("messages are waiting but none arrives"));
-                self.health.set_not_ready(self.not_ready_reason());
+                let late = self.metrics.fetching().tick(&mut by_partition, obstacle.is_some(), now);
+                self.health.set_not_ready(self.not_ready_reason().or(late.as_deref()));
             }
         }
         Ok(())

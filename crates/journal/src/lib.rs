@@ -31,6 +31,6 @@ pub use line::{Level, Line, from_line, render_text};
 pub use summary::intervals::Intervals;
 pub use summary::policy::Detail;
 pub use summary::ranges::Range;
-pub use summary::{SUMMARY_RANGES_MAX, Summary, SummaryBuilder};
+pub use summary::{COLLECTED_RANGES_MAX, SUMMARY_RANGES_MAX, Summary, SummaryBuilder};
 pub use timestamp::Timestamp;
 pub use writer::{Format, Journal};

@@ -1,4 +1,4 @@
-//! Summary lines: one line a second that accounts for many messages as exactly as one line each would.
+//! Summary lines: a few lines a second that account for many messages as exactly as one line each would.
 
 pub(crate) mod intervals;
 pub(crate) mod latencies;
@@ -12,9 +12,11 @@ use latencies::Latencies;
 use policy::{Detail, LinePolicy};
 use ranges::{Range, Ranges};
 
-/// A summary is written early once it holds this many ranges. This keeps its line below 16 KiB, where container runtimes split
-/// lines.
+/// A line holds at most this many ranges. This keeps it below 16 KiB, where container runtimes split lines.
 pub const SUMMARY_RANGES_MAX: usize = 80;
+
+/// Summaries are written early once this many ranges were collected. This bounds their memory to about half a megabyte.
+pub const COLLECTED_RANGES_MAX: usize = 100 * SUMMARY_RANGES_MAX;
 
 /// What one summary line accounts for.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,18 +25,17 @@ pub struct Summary {
     pub count: u64,
     /// Messages per second since the window began.
     pub rate_per_sec: f64,
-    /// Their latencies.
+    /// The latencies of all messages of the window, also of those in its other lines.
     pub latency_ms: LatencyMillis,
     /// Which messages.
     pub ranges: Vec<Range>,
 }
 
-/// Decides which messages get a line of their own, and collects the others until the next summary line.
+/// Decides which messages get a line of their own, and collects the others until the next summary lines.
 #[derive(Debug)]
 pub struct SummaryBuilder {
     policy: LinePolicy,
     ranges: Ranges,
-    count: u64,
     latencies: Latencies,
 }
 
@@ -46,7 +47,6 @@ impl SummaryBuilder {
         Self {
             policy: LinePolicy::new(detail, expected_per_sec, now),
             ranges: Ranges::default(),
-            count: 0,
             latencies: Latencies::default(),
         }
     }
@@ -56,19 +56,18 @@ impl SummaryBuilder {
         self.policy.wants_line()
     }
 
-    /// Adds a message to the next summary. A summary that [`is_full`](Self::is_full) afterwards is due now.
+    /// Adds a message to the next summaries. If the builder [`is_full`](Self::is_full) afterwards, they are due now.
     pub fn push(&mut self, message: Range, latency: Option<Duration>) {
-        self.count += 1;
         self.ranges.push(message);
         if let Some(latency) = latency {
             self.latencies.push(latency);
         }
     }
 
-    /// Whether a summary with more ranges could become longer than a line may be.
+    /// Whether so many ranges were collected that the summaries are due before the window ends.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.ranges.len() >= SUMMARY_RANGES_MAX
+        self.ranges.len() >= COLLECTED_RANGES_MAX
     }
 
     /// The offset after the last collected message, for each partition.
@@ -87,15 +86,20 @@ impl SummaryBuilder {
         self.policy.elapsed(now)
     }
 
-    /// Returns what was collected within `window` and starts over, or `None` if nothing was collected.
-    pub fn take(&mut self, window: Duration) -> Option<Summary> {
-        if self.ranges.is_empty() {
-            return None;
+    /// Returns what was collected within `window` and starts over: a summary for each line, and none if nothing was collected.
+    pub fn take(&mut self, window: Duration) -> Vec<Summary> {
+        let ranges = self.ranges.take();
+        if ranges.is_empty() {
+            return Vec::new();
         }
-        let count = std::mem::take(&mut self.count);
         // A window can end right after it began; a rate over less than a millisecond would be meaningless.
-        let rate_per_sec = (count as f64 / window.as_secs_f64().max(0.001)).round();
-        Some(Summary { count, rate_per_sec, latency_ms: self.latencies.take(), ranges: self.ranges.take() })
+        let seconds = window.as_secs_f64().max(0.001);
+        let latency_ms = self.latencies.take();
+        let lines = ranges.chunks(SUMMARY_RANGES_MAX).map(|ranges| {
+            let count = ranges.iter().map(Range::count).sum();
+            Summary { count, rate_per_sec: (count as f64 / seconds).round(), latency_ms, ranges: ranges.to_vec() }
+        });
+        lines.collect()
     }
 }
 
@@ -111,14 +115,39 @@ mod tests {
             builder.push(Range::one(0, offset, None), Some(Duration::from_millis(offset.unsigned_abs())));
         }
         assert_eq!(builder.next_offsets().collect::<Vec<_>>(), [(0, 10)]);
-        let summary = builder.take(Duration::from_secs(2)).unwrap();
+        let summaries = builder.take(Duration::from_secs(2));
+        let [summary] = &summaries[..] else { panic!("{summaries:?}") };
         assert_eq!((summary.count, summary.rate_per_sec), (10, 5.0));
         assert_eq!(summary.ranges, [Range { partition: 0, offset: [0, 9], run: None, pseq: None }]);
-        assert_eq!(builder.take(Duration::from_secs(2)), None);
+        assert_eq!(builder.take(Duration::from_secs(2)), []);
     }
 
     #[test]
-    fn a_summary_is_full_before_its_line_gets_too_long() {
+    fn what_does_not_fit_a_line_is_split_into_summaries_of_their_own_ranges() {
+        let mut builder = SummaryBuilder::new(Detail::Summary, None, Instant::now());
+        // Three messages for each of 200 partitions, as they arrive from three turns.
+        for offset in 0..3 {
+            for partition in 0..200 {
+                builder.push(Range::one(partition, offset, None), Some(Duration::from_millis(7)));
+            }
+        }
+        assert!(!builder.is_full());
+        let summaries = builder.take(Duration::from_secs(1));
+        assert_eq!(summaries.iter().map(|summary| summary.ranges.len()).collect::<Vec<_>>(), [80, 80, 40]);
+        assert_eq!(summaries.iter().map(|summary| summary.count).collect::<Vec<_>>(), [240, 240, 120]);
+        assert_eq!(summaries[2].rate_per_sec, 120.0);
+        assert!(
+            summaries
+                .iter()
+                .all(|summary| summary.latency_ms == summaries[0].latency_ms && summary.latency_ms.max > 6.9)
+        );
+        let partitions: Vec<i32> =
+            summaries.iter().flat_map(|summary| &summary.ranges).map(|range| range.partition).collect();
+        assert_eq!(partitions, (0..200).collect::<Vec<_>>(), "each range is in one line");
+    }
+
+    #[test]
+    fn the_memory_of_summaries_is_bounded() {
         let mut builder = SummaryBuilder::new(Detail::Summary, None, Instant::now());
         // Only every other offset, so that no two messages can share a range.
         let mut offset = 0;
@@ -126,7 +155,8 @@ mod tests {
             builder.push(Range::one(0, offset, None), None);
             offset += 2;
         }
-        assert_eq!(builder.take(Duration::from_secs(1)).unwrap().ranges.len(), SUMMARY_RANGES_MAX);
+        let summaries = builder.take(Duration::from_secs(1));
+        assert_eq!(summaries.iter().map(|summary| summary.count).sum::<u64>(), COLLECTED_RANGES_MAX as u64);
         assert!(!builder.is_full());
     }
 }

@@ -10,7 +10,9 @@ use journal::{
     Range, RunClosed, SUMMARY_RANGES_MAX, Summary, SummaryBuilder, TopicFound,
 };
 use message::{KeyReader, Payload, RunId};
+use rdkafka::Statistics;
 
+use crate::backlog::{Backlog, Late};
 use crate::metrics::{ProducerMetrics, Reason};
 
 /// The delivery report of one message.
@@ -19,7 +21,10 @@ pub(crate) struct Report<'a> {
     pub(crate) partition: i32,
     pub(crate) key: Option<&'a [u8]>,
     pub(crate) value: Option<&'a [u8]>,
+    /// Time since the message was handed to librdkafka.
     pub(crate) latency: Duration,
+    /// Time since the message was due.
+    pub(crate) latency_from_due: Duration,
     /// The offset of an acknowledged message, or why there is none.
     pub(crate) result: Result<i64, Undelivered>,
 }
@@ -52,6 +57,7 @@ pub(crate) struct Books {
     acknowledged: u64,
     rejected: u64,
     unknown: u64,
+    pub(crate) backlog: Backlog,
     /// Acknowledged messages that no line accounts for yet.
     summary: SummaryBuilder,
     /// Undelivered messages that no line accounts for yet.
@@ -61,13 +67,14 @@ pub(crate) struct Books {
 }
 
 impl Books {
-    /// `expected_per_sec` is the rate at which messages are going to be sent.
+    /// `queue` is how many messages librdkafka's queue holds, `expected_per_sec` the rate at which messages are going to be sent.
     pub(crate) fn new(
         journal: Arc<Journal>,
         metrics: ProducerMetrics,
         run: RunId,
         topic: &str,
         detail: Detail,
+        queue: u64,
         expected_per_sec: f64,
     ) -> Self {
         Self {
@@ -80,6 +87,7 @@ impl Books {
             acknowledged: 0,
             rejected: 0,
             unknown: 0,
+            backlog: Backlog::new(queue, Instant::now()),
             summary: SummaryBuilder::new(detail, Some(expected_per_sec), Instant::now()),
             undelivered: BTreeMap::new(),
             write_error: None,
@@ -88,13 +96,36 @@ impl Books {
 
     /// Enters what the broker reports about the topic.
     pub(crate) fn enter_topic(&mut self, found: TopicFound) {
+        self.resize(found.partitions);
         self.write(Level::Info, Entry::TopicFound(found));
     }
 
     /// Enters a message that librdkafka accepted.
-    pub(crate) fn enter_accepted(&mut self) {
+    pub(crate) fn enter_accepted(&mut self, partition: i32) {
         self.accepted += 1;
         self.metrics.accepted.inc();
+        self.backlog.enter_accepted(partition);
+    }
+
+    /// Sets how many partitions the topic has.
+    pub(crate) fn resize(&mut self, partitions: usize) {
+        self.backlog.resize(partitions);
+        self.metrics.update_partitions(self.backlog.partitions());
+    }
+
+    /// Takes over librdkafka's statistics.
+    pub(crate) fn enter_statistics(&mut self, statistics: &Statistics) {
+        self.metrics.cluster.update(statistics);
+    }
+
+    /// The partitions among the first `count` that are late, and a text that names them with their leaders.
+    pub(crate) fn late(&self, count: usize) -> Option<(Late, String)> {
+        let late = self.backlog.late(count);
+        self.metrics.late_partitions.set(i64::try_from(late.partitions.len()).unwrap_or(i64::MAX));
+        (!late.partitions.is_empty()).then(|| {
+            let named = self.metrics.cluster.describe(&late.partitions);
+            (late, named)
+        })
     }
 
     pub(crate) fn accepted(&self) -> u64 {
@@ -127,11 +158,15 @@ impl Books {
 
     /// Enters the outcome of a message.
     pub(crate) fn enter_outcome(&mut self, report: Report<'_>) {
-        let Report { partition, key, value, latency, result } = report;
+        let Report { partition, key, value, latency, latency_from_due, result } = report;
+        self.backlog.enter_outcome(partition, result.is_ok());
         // librdkafka returns the key that we gave it, so it can always be read.
         let pseq = key.and_then(|key| self.keys.read(key)).map_or(0, |key| key.pseq);
         match result {
-            Ok(offset) => self.enter_acknowledged(partition, offset, pseq, value, latency),
+            Ok(offset) => {
+                self.metrics.latency_from_due.observe(latency_from_due.as_secs_f64());
+                self.enter_acknowledged(partition, offset, pseq, value, latency);
+            }
             Err(undelivered) => self.enter_undelivered(partition, pseq, value, undelivered),
         }
     }
@@ -181,8 +216,10 @@ impl Books {
         }
     }
 
-    /// Writes the lines that are due, once a second.
+    /// The regular duties: brings metrics up to date, and writes the lines that are due once a second.
     pub(crate) fn tick(&mut self, now: Instant) {
+        self.backlog.set_now(now);
+        self.metrics.update_partitions(self.backlog.partitions());
         self.metrics.queue.set(i64::try_from(self.outstanding()).unwrap_or(i64::MAX));
         if let Some(window) = self.summary.end_window(now) {
             self.write_summary(window);
@@ -210,17 +247,18 @@ impl Books {
     }
 
     fn write_summary(&mut self, window: Duration) {
-        let Some(Summary { count, rate_per_sec, latency_ms, ranges }) = self.summary.take(window) else { return };
-        let summary = DeliveredSummary {
-            count,
-            rate_per_sec,
-            latency_ms,
-            outstanding: self.outstanding(),
-            topic: self.topic.clone(),
-            run: self.run,
-            ranges,
-        };
-        self.write(Level::Info, Entry::DeliveredSummary(summary));
+        for Summary { count, rate_per_sec, latency_ms, ranges } in self.summary.take(window) {
+            let summary = DeliveredSummary {
+                count,
+                rate_per_sec,
+                latency_ms,
+                outstanding: self.outstanding(),
+                topic: self.topic.clone(),
+                run: self.run,
+                ranges,
+            };
+            self.write(Level::Info, Entry::DeliveredSummary(summary));
+        }
     }
 
     fn write_undelivered(&mut self) {

@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use journal::Outcome;
-use rdkafka::bindings::{rd_kafka_message_status, rd_kafka_msg_status_t};
+use rdkafka::Statistics;
+use rdkafka::bindings::{rd_kafka_message_latency, rd_kafka_message_status, rd_kafka_msg_status_t};
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
@@ -20,7 +21,7 @@ pub(crate) struct Delivery {
     pub(crate) access: Arc<Access>,
     pub(crate) traces: Traces,
     books: Mutex<Books>,
-    /// Each message carries the time since this, so that no state per message in flight is needed to compute its latency.
+    /// Each message carries the time since this at which it was due, so that no state per message in flight is needed.
     start: Instant,
 }
 
@@ -33,9 +34,13 @@ impl Delivery {
         self.books.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Microseconds since the start: what a message carries as its `DeliveryOpaque`.
-    pub(crate) fn elapsed_micros(&self) -> usize {
-        self.start.elapsed().as_micros() as usize
+    /// What a message carries that was due at this time; `None` if it was due when it was handed over.
+    pub(crate) fn due_micros(&self, due: Option<Instant>) -> usize {
+        due.map_or(0, |due| due.saturating_duration_since(self.start).as_micros() as usize)
+    }
+
+    fn since_due(&self, due_micros: usize) -> Option<Duration> {
+        (due_micros > 0).then(|| self.start.elapsed().saturating_sub(Duration::from_micros(due_micros as u64)))
     }
 }
 
@@ -44,16 +49,20 @@ impl ClientContext for Delivery {
         self.access.log(level, facility, text);
     }
 
+    fn stats(&self, statistics: Statistics) {
+        self.books().enter_statistics(&statistics);
+    }
+
     fn error(&self, error: KafkaError, reason: &str) {
         self.access.handle_error(error.rdkafka_error_code(), reason);
     }
 }
 
 impl ProducerContext for Delivery {
-    /// When the message was handed to librdkafka, in microseconds since the start.
+    /// When the message was due, in microseconds since the start; 0 if it was due when it was handed to librdkafka.
     type DeliveryOpaque = usize;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, sent_micros: usize) {
+    fn delivery(&self, result: &DeliveryResult<'_>, due_micros: usize) {
         let (message, result) = match result {
             Ok(message) => (message, Ok(message.offset())),
             Err((error, message)) => {
@@ -69,11 +78,21 @@ impl ProducerContext for Delivery {
                 )
             }
         };
-        let latency = Duration::from_micros(self.elapsed_micros().saturating_sub(sent_micros) as u64);
+        let latency = latency(message);
+        let latency_from_due = self.since_due(due_micros).unwrap_or(latency);
         self.traces.sent(message, latency, result.as_ref().err().map(|undelivered| undelivered.reason.name()));
         let (partition, key, value) = (message.partition(), message.key(), message.payload());
-        self.books().enter_outcome(Report { partition, key, value, latency, result });
+        self.books().enter_outcome(Report { partition, key, value, latency, latency_from_due, result });
     }
+}
+
+/// Time since the message was handed to librdkafka, by librdkafka's clock.
+#[expect(unsafe_code, reason = "rdkafka has no safe way to read the latency of a message")]
+fn latency(message: &BorrowedMessage<'_>) -> Duration {
+    // SAFETY: the pointer belongs to the message that librdkafka reports, which lives as long as the reference. The call reads one of
+    // its fields.
+    let micros = unsafe { rd_kafka_message_latency(message.ptr()) };
+    Duration::from_micros(u64::try_from(micros).unwrap_or(0))
 }
 
 /// The outcome of a message that was not acknowledged: rejected if it cannot be on the broker, unknown otherwise.

@@ -6,10 +6,13 @@
 //!
 //! The binary is a call of [`main()`]; the sandbox calls [`start()`] in a child process of its own.
 
+mod backlog;
 mod books;
 mod delivery;
+mod health;
 mod metrics;
 mod partitions;
+mod reports;
 mod schedule;
 mod sender;
 
@@ -87,8 +90,8 @@ impl Service for Producer {
         STALL_LIMIT
     }
 
-    fn register_metrics(metrics: &Metrics) -> ProducerMetrics {
-        ProducerMetrics::new(metrics)
+    fn register_metrics(metrics: &Metrics, settings: &ProducerSettings) -> ProducerMetrics {
+        ProducerMetrics::new(metrics, &settings.connection.topic, settings.runtime.metrics_by_partition)
     }
 
     fn work(

@@ -3,7 +3,9 @@
 use journal::Outcome;
 use prometheus::{Histogram, IntCounter, IntCounterVec, IntGauge};
 use rdkafka::error::RDKafkaErrorCode as Code;
-use service::{LastTime, Metrics};
+use service::{Cluster, LastTime, LastTimes, Metrics};
+
+use crate::backlog::PartitionBacklog;
 
 /// The producer's metrics.
 #[derive(Debug)]
@@ -12,8 +14,12 @@ pub(crate) struct ProducerMetrics {
     pub(crate) acknowledged: IntCounter,
     failed: IntCounterVec,
     pub(crate) latency: Histogram,
+    pub(crate) latency_from_due: Histogram,
     pub(crate) queue: IntGauge,
+    pub(crate) late_partitions: IntGauge,
     pub(crate) last_acknowledgement: LastTime,
+    partitions: Option<PartitionMetrics>,
+    pub(crate) cluster: Cluster,
 }
 
 /// Why a message has no acknowledgement, as a metric label with few values.
@@ -64,8 +70,8 @@ fn outcome_name(outcome: Outcome) -> &'static str {
 }
 
 impl ProducerMetrics {
-    /// Registers the producer's metrics.
-    pub(crate) fn new(metrics: &Metrics) -> Self {
+    /// Registers the producer's metrics; those of single partitions only if `by_partition`.
+    pub(crate) fn new(metrics: &Metrics, topic: &str, by_partition: bool) -> Self {
         let producer_metrics = Self {
             accepted: metrics
                 .counter("kafka_producer_messages_accepted_total", "Messages that librdkafka accepted for delivery."),
@@ -80,11 +86,21 @@ impl ProducerMetrics {
                 "kafka_producer_acknowledgement_latency_seconds",
                 "Time from handing a message to librdkafka to its acknowledgement.",
             ),
+            latency_from_due: metrics.latency(
+                "kafka_producer_acknowledgement_latency_from_due_seconds",
+                "Time from when a message was due by the rate to its acknowledgement.",
+            ),
             queue: metrics.gauge("kafka_producer_queue_messages", "Accepted messages that have no outcome yet."),
+            late_partitions: metrics.gauge(
+                "kafka_producer_late_partitions",
+                "Partitions to which messages were due and none was acknowledged for ten seconds.",
+            ),
             last_acknowledgement: metrics.last_time(
                 "kafka_producer_last_acknowledgement_timestamp_seconds",
                 "Time of the last acknowledgement; the start of the process until the first one.",
             ),
+            partitions: by_partition.then(|| PartitionMetrics::new(metrics)),
+            cluster: Cluster::new(topic, metrics),
         };
         for outcome in [Outcome::Rejected, Outcome::Unknown] {
             for reason in REASONS {
@@ -97,5 +113,67 @@ impl ProducerMetrics {
     /// Counts a message that was given up without an acknowledgement.
     pub(crate) fn count_failure(&self, outcome: Outcome, reason: Reason) {
         self.failed.with_label_values(&[outcome_name(outcome), reason.name()]).inc();
+    }
+}
+
+impl ProducerMetrics {
+    /// Brings the metrics of the partitions up to date, and creates those of new partitions.
+    pub(crate) fn update_partitions(&mut self, backlogs: &[PartitionBacklog]) {
+        if let Some(partitions) = &mut self.partitions {
+            partitions.update(backlogs);
+        }
+    }
+}
+
+/// The metrics of each partition.
+#[derive(Debug)]
+struct PartitionMetrics {
+    acknowledged: IntCounterVec,
+    failed: IntCounterVec,
+    last_acknowledgement: LastTimes,
+    series: Vec<(IntCounter, IntCounter, LastTime)>,
+}
+
+impl PartitionMetrics {
+    fn new(metrics: &Metrics) -> Self {
+        Self {
+            acknowledged: metrics.counters(
+                "kafka_producer_partition_messages_acknowledged_total",
+                "Messages that the broker acknowledged, by partition.",
+                &["partition"],
+            ),
+            failed: metrics.counters(
+                "kafka_producer_partition_messages_failed_total",
+                "Messages given up without an acknowledgement, by partition.",
+                &["partition"],
+            ),
+            last_acknowledgement: metrics.last_times(
+                "kafka_producer_partition_last_acknowledgement_timestamp_seconds",
+                "Time of the last acknowledgement of the partition; the time when the partition was found until the first one.",
+                &["partition"],
+            ),
+            series: Vec::new(),
+        }
+    }
+
+    fn update(&mut self, backlogs: &[PartitionBacklog]) {
+        for (partition, backlog) in backlogs.iter().enumerate() {
+            if partition == self.series.len() {
+                let name = partition.to_string();
+                let labels = [name.as_str()];
+                self.series.push((
+                    self.acknowledged.with_label_values(&labels),
+                    self.failed.with_label_values(&labels),
+                    self.last_acknowledgement.with(&labels),
+                ));
+            }
+            let (acknowledged, failed, last_acknowledgement) = &self.series[partition];
+            let new = backlog.acknowledged - acknowledged.get();
+            if new > 0 {
+                acknowledged.inc_by(new);
+                last_acknowledgement.set_to_now();
+            }
+            failed.inc_by(backlog.failed - failed.get());
+        }
     }
 }

@@ -2,11 +2,12 @@
 //!
 //! The key of a message is its identity and must not determine its partition, so the producer chooses partitions itself, in turn. At low
 //! rates each message goes to the next partition, so that every replica receives some. At higher rates a turn lasts longer, up to 1,024
-//! messages, because consecutive messages to one partition share a request, which doubles the throughput.
+//! messages, because consecutive messages to one partition share a request, which doubles the throughput. A partition that has no room
+//! (see `backlog`) misses its turn, and one that has little gets a shorter one.
 
 use kafka_config::Rate;
 
-const LONGEST_TURN: u32 = 1024;
+const LONGEST_TURN: u64 = 1024;
 /// Up to this rate a turn is one message.
 const SINGLE_MESSAGE_TURNS_UP_TO_PER_SEC: f64 = 1000.0;
 /// Above that rate, how long a turn lasts.
@@ -21,8 +22,9 @@ pub(crate) struct Partitions {
     count: usize,
     current: usize,
     /// Messages per turn.
-    turn: u32,
-    left_in_turn: u32,
+    turn: u64,
+    /// Messages left in the turn of the current partition; 0 if its turn is over.
+    left_in_turn: u64,
 }
 
 impl Partitions {
@@ -30,9 +32,15 @@ impl Partitions {
         let turn = match rate {
             Rate::Max => LONGEST_TURN,
             Rate::PerSec(rate) if rate <= SINGLE_MESSAGE_TURNS_UP_TO_PER_SEC => 1,
-            Rate::PerSec(rate) => ((rate * TURN_SECONDS) as u32).clamp(1, LONGEST_TURN),
+            Rate::PerSec(rate) => ((rate * TURN_SECONDS) as u64).clamp(1, LONGEST_TURN),
         };
-        Self { pseq: vec![0; count], count, current: 0, turn, left_in_turn: turn }
+        // The first turn is that of partition 0.
+        Self { pseq: vec![0; count], count, current: count.saturating_sub(1), turn, left_in_turn: 0 }
+    }
+
+    /// How many partitions the topic has.
+    pub(crate) fn count(&self) -> usize {
+        self.count
     }
 
     /// Sets the number of partitions of the topic. The pseq of removed partitions is kept in case they return.
@@ -40,28 +48,34 @@ impl Partitions {
         self.count = count.max(1);
         self.pseq.resize(self.pseq.len().max(self.count), 0);
         if self.current >= self.count {
-            self.current = 0;
+            self.current = self.count - 1;
+            self.left_in_turn = 0;
         }
     }
 
-    /// Partition and pseq of the next message. They stay the same until [`advance`](Self::advance) or [`skip`](Self::skip).
-    pub(crate) fn next(&self) -> (i32, u64) {
-        (self.current as i32, self.pseq[self.current] + 1)
+    /// Partition and pseq of the next message, or `None` if no partition has room. `room` returns how many messages a partition may
+    /// take; it is asked at the beginning of each turn, which is never longer than that.
+    ///
+    /// The answer stays the same until [`advance`](Self::advance) or [`skip`](Self::skip).
+    pub(crate) fn next(&mut self, room: impl Fn(usize) -> u64) -> Option<(i32, u64)> {
+        if self.left_in_turn == 0 {
+            let following = (1..=self.count).map(|step| (self.current + step) % self.count);
+            let (next, room) = following.map(|partition| (partition, room(partition))).find(|(_, room)| *room > 0)?;
+            self.current = next;
+            self.left_in_turn = self.turn.min(room);
+        }
+        Some((self.current as i32, self.pseq[self.current] + 1))
     }
 
     /// To be called when the message was accepted: its pseq is used up.
     pub(crate) fn advance(&mut self) {
         self.pseq[self.current] += 1;
-        self.left_in_turn -= 1;
-        if self.left_in_turn == 0 {
-            self.skip();
-        }
+        self.left_in_turn = self.left_in_turn.saturating_sub(1);
     }
 
-    /// Moves to the next partition.
+    /// Ends the turn of the current partition.
     pub(crate) fn skip(&mut self) {
-        self.left_in_turn = self.turn;
-        self.current = (self.current + 1) % self.count;
+        self.left_in_turn = 0;
     }
 
     /// The last pseq of each partition to which a message was sent.
@@ -72,12 +86,17 @@ impl Partitions {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
+    use crate::backlog::Backlog;
+
+    const ENDLESS: u64 = u64::MAX;
 
     fn advance(partitions: &mut Partitions, messages: usize) -> Vec<(i32, u64)> {
         (0..messages)
             .map(|_| {
-                let next = partitions.next();
+                let next = partitions.next(|_| ENDLESS).unwrap();
                 partitions.advance();
                 next
             })
@@ -108,5 +127,67 @@ mod tests {
         partitions.resize(1);
         assert_eq!(advance(&mut partitions, 2), [(0, 4), (0, 5)]);
         assert_eq!(partitions.last_pseqs().collect::<Vec<_>>(), [(0, 5), (1, 2), (2, 1)]);
+    }
+
+    #[test]
+    fn a_message_that_was_not_accepted_keeps_its_partition_and_pseq() {
+        let mut partitions = Partitions::new(Rate::PerSec(1.0), 2);
+        assert_eq!(partitions.next(|_| ENDLESS), Some((0, 1)));
+        assert_eq!(partitions.next(|_| ENDLESS), Some((0, 1)));
+        partitions.skip();
+        assert_eq!(partitions.next(|_| ENDLESS), Some((1, 1)));
+    }
+
+    #[test]
+    fn a_stuck_partition_is_passed_over_within_its_share_and_visited_again_when_it_has_room() {
+        for (rate, queue) in
+            [(Rate::PerSec(1.0), 60), (Rate::PerSec(5000.0), 600), (Rate::Max, 60_000), (Rate::Max, 600)]
+        {
+            let mut partitions = Partitions::new(rate, 3);
+            let mut backlog = Backlog::new(queue, Instant::now());
+            backlog.resize(3);
+            let share = queue / 6;
+            let mut issued = [Vec::new(), Vec::new(), Vec::new()];
+            let mut send = |partitions: &mut Partitions, backlog: &mut Backlog| {
+                let Some((partition, pseq)) = partitions.next(|partition| backlog.room(partition)) else {
+                    return false;
+                };
+                backlog.enter_accepted(partition);
+                partitions.advance();
+                issued[partition as usize].push(pseq);
+                // Partition 1 is stuck; the others answer at once.
+                if partition != 1 {
+                    backlog.enter_outcome(partition, true);
+                }
+                true
+            };
+            for _ in 0..queue * 10 {
+                assert!(send(&mut partitions, &mut backlog));
+            }
+            assert_eq!(backlog.room(1), 0);
+            (0..share).for_each(|_| backlog.enter_outcome(1, true));
+            for _ in 0..queue * 10 {
+                assert!(send(&mut partitions, &mut backlog));
+            }
+            assert_eq!(issued[1].len() as u64, 2 * share, "{rate}");
+            let difference = issued[0].len().abs_diff(issued[2].len()) as u64;
+            assert!(difference <= partitions.turn, "{rate}: the others get equal shares");
+            for pseqs in &issued {
+                assert!(pseqs.iter().copied().eq(1..=pseqs.len() as u64), "{rate}: no number twice, none skipped");
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_sent_while_no_partition_has_room() {
+        let mut partitions = Partitions::new(Rate::Max, 2);
+        assert_eq!(partitions.next(|_| 0), None);
+        assert_eq!(partitions.next(|_| 3), Some((0, 1)));
+        (0..3).for_each(|_| partitions.advance());
+        assert_eq!(
+            partitions.next(|partition| if partition == 0 { ENDLESS } else { 1 }),
+            Some((1, 1)),
+            "its turn has three messages"
+        );
     }
 }

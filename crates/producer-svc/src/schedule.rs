@@ -13,24 +13,33 @@ pub(crate) struct Schedule {
     rate: Rate,
     start: Instant,
     sent: u64,
+    /// When the next message is due, as of the last [`wait`](Self::wait); `None` at full speed.
+    due: Option<Instant>,
 }
 
 impl Schedule {
     pub(crate) fn new(rate: Rate, now: Instant) -> Self {
-        Self { rate, start: now, sent: 0 }
+        Self { rate, start: now, sent: 0, due: None }
     }
 
     /// How long until the next message is due; zero if it is due now. Reads the clock only if a rate is to be kept.
     pub(crate) fn wait(&mut self, now: impl Fn() -> Instant) -> Duration {
         let Rate::PerSec(rate) = self.rate else { return Duration::ZERO };
         let now = now();
-        let due = self.start + Duration::from_secs_f64(self.sent as f64 / rate);
+        let mut due = self.start + Duration::from_secs_f64(self.sent as f64 / rate);
         if now.saturating_duration_since(due) > MAX_LAG {
             self.start = now;
             self.sent = 0;
-            return Duration::ZERO;
+            due = now;
         }
+        self.due = Some(due);
         due.saturating_duration_since(now)
+    }
+
+    /// When the next message is due, as of the last [`wait`](Self::wait); `None` at full speed, where messages are sent whenever there is
+    /// room for them.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.due
     }
 
     /// To be called when a message was sent.

@@ -16,25 +16,22 @@ use tracing::warn;
 
 use crate::books::Books;
 use crate::delivery::Delivery;
+use crate::health::DeliveryHealth;
 use crate::metrics::ProducerMetrics;
 use crate::partitions::Partitions;
+use crate::reports::Reports;
 use crate::schedule::Schedule;
 
 /// How long the loop may block at once, and therefore how late it notices a shutdown request.
 const POLL: Duration = Duration::from_millis(100);
-/// The pause between two polls for delivery reports starts at the first value and doubles up to the second.
-const SHORTEST_PAUSE: Duration = Duration::from_micros(100);
-const LONGEST_PAUSE: Duration = Duration::from_millis(10);
-/// Events served per poll for reports. Usually fewer are waiting.
-const EVENTS_PER_POLL: u32 = 16;
+/// Events served at once, so that the loop gets to its other duties however many there are.
+const EVENTS_AT_ONCE: usize = 1024;
+/// While the loop waits for the last outcomes, how long it waits at once.
+const LAST_WAIT: Duration = Duration::from_millis(2);
 /// Messages handed over between two polls at full speed.
 const MESSAGES_PER_POLL: u32 = 1024;
 const UPKEEP_INTERVAL: Duration = Duration::from_millis(200);
 const METADATA_INTERVAL: Duration = Duration::from_secs(30);
-/// The pause after a full queue starts at this and doubles up to [`POLL`].
-const QUEUE_FULL_PAUSE: Duration = Duration::from_millis(1);
-/// The producer is not ready if messages were due and none was acknowledged for this long.
-const LATE_AFTER: Duration = Duration::from_secs(10);
 /// Time to receive the reports of purged messages. Purging needs no broker.
 const PURGE: Duration = Duration::from_millis(500);
 
@@ -46,13 +43,13 @@ pub(crate) fn send_messages(
     handles: Handles,
     shutdown: &Shutdown,
 ) -> Ending {
-    let ProducerSettings { connection, rate, max_messages, properties, .. } = settings;
+    let ProducerSettings { connection, rate, max_messages, queue_messages, properties, .. } = settings;
     let Handles { journal, health, traces, detail } = handles;
     let expected_per_sec = match rate {
         Rate::PerSec(rate) => rate,
         Rate::Max => f64::INFINITY,
     };
-    let books = Books::new(journal, metrics, run, &connection.topic, detail, expected_per_sec);
+    let books = Books::new(journal, metrics, run, &connection.topic, detail, queue_messages, expected_per_sec);
     let access = Arc::new(Access::new(&connection, properties));
     let config = access.properties().client_config();
     let producer = match config.create_with_context(Delivery::new(Arc::clone(&access), books, traces)) {
@@ -60,7 +57,8 @@ pub(crate) fn send_messages(
         Err(error) => return Failure::Settings(access.properties().refused(&error)).into(),
     };
     let topic = connection.topic;
-    let mut sender = Sender { producer, access, health, topic, run, rate, max_messages, partitions: None };
+    let reports = Reports::new(&producer);
+    let mut sender = Sender { producer, reports, access, health, topic, run, rate, max_messages, partitions: None };
     let mut failure = sender.send_until_stopped(shutdown).err();
     shutdown.request();
     sender.finish(shutdown);
@@ -73,12 +71,16 @@ pub(crate) fn send_messages(
     let (count, not_delivered) = (books.accepted(), books.not_delivered());
     drop(books);
     sender.producer.context().traces.finish(shutdown);
-    drop_in_background(sender);
+    let Sender { producer, reports, .. } = sender;
+    // Before the producer, and on this thread: it is this thread that the reports wake.
+    drop(reports);
+    drop_in_background(producer);
     Ending { failure, count, not_delivered, not_committed: Vec::new() }
 }
 
 struct Sender {
     producer: BaseProducer<Delivery>,
+    reports: Reports,
     access: Arc<Access>,
     health: Arc<Health>,
     topic: String,
@@ -91,8 +93,11 @@ struct Sender {
 
 /// The result of handing a message to librdkafka.
 enum SendResult {
-    Accepted,
-    QueueFull,
+    Accepted {
+        partition: i32,
+    },
+    /// Neither the queue nor any partition's share of it has room.
+    NoRoom,
     Refused(KafkaError),
 }
 
@@ -100,7 +105,7 @@ impl Sender {
     fn send_until_stopped(&mut self, shutdown: &Shutdown) -> Result<(), Failure> {
         // Requesting the topic before the first message reports a missing topic at once.
         let client = self.producer.client();
-        let poll = || self.producer.poll(POLL);
+        let poll = || self.serve_reports(POLL);
         let Some(found) = self.access.wait_for_topic(client, poll, &self.health, shutdown)? else {
             return Ok(());
         };
@@ -120,7 +125,6 @@ impl Sender {
         let mut schedule = Schedule::new(self.rate, Instant::now());
         let mut upkeep = Upkeep::new();
         let mut buffers = Buffers { stamp: Stamp::default(), keys: KeyWriter::new(self.run), value: Vec::new() };
-        let mut queue_full_pause = QUEUE_FULL_PAUSE;
         let mut sent_since_poll = 0;
         let mut num = 0;
         while !shutdown.is_requested() && (self.max_messages == 0 || num < self.max_messages) {
@@ -128,29 +132,29 @@ impl Sender {
             if wait > Duration::ZERO {
                 self.serve_reports(wait);
             } else {
-                match self.send(num, partitions, &mut buffers) {
-                    SendResult::Accepted => {
-                        self.producer.context().books().enter_accepted();
+                match self.send(num, partitions, schedule.due(), &mut buffers) {
+                    SendResult::Accepted { partition } => {
+                        self.producer.context().books().enter_accepted(partition);
                         partitions.advance();
                         schedule.sent();
                         num += 1;
-                        queue_full_pause = QUEUE_FULL_PAUSE;
                         if sent_since_poll < MESSAGES_PER_POLL {
                             sent_since_poll += 1;
                             continue;
                         }
-                        self.producer.poll(Duration::ZERO);
+                        self.serve_waiting_reports();
                     }
-                    // Back-pressure. The message was not issued, so the next attempt uses the same number.
-                    SendResult::QueueFull => {
-                        self.producer.poll(queue_full_pause);
-                        queue_full_pause = (queue_full_pause * 2).min(POLL);
+                    // Back-pressure, until a message has its outcome. The message was not issued, so the next attempt uses the same
+                    // number.
+                    SendResult::NoRoom => {
+                        self.reports.wait(POLL);
+                        self.serve_waiting_reports();
                     }
                     // Either the topic has changed, or the client has a fatal error, which the upkeep detects.
                     SendResult::Refused(error) => {
                         self.access.handle_error(error.rdkafka_error_code(), &error.to_string());
                         partitions.skip();
-                        self.producer.poll(POLL * 5);
+                        self.serve_reports(POLL);
                         upkeep.metadata_at = None;
                     }
                 }
@@ -161,19 +165,22 @@ impl Sender {
         Ok(())
     }
 
-    fn send(&self, num: u64, partitions: &Partitions, buffers: &mut Buffers) -> SendResult {
-        let (partition, pseq) = partitions.next();
+    fn send(&self, num: u64, partitions: &mut Partitions, due: Option<Instant>, buffers: &mut Buffers) -> SendResult {
+        let delivery = self.producer.context();
+        let Some((partition, pseq)) = partitions.next(|partition| delivery.books().backlog.room(partition)) else {
+            return SendResult::NoRoom;
+        };
         let (ts, timestamp) = buffers.stamp.now();
         encode(num, ts, &mut buffers.value);
-        let mut record = BaseRecord::with_opaque_to(&self.topic, self.producer.context().elapsed_micros())
+        let mut record = BaseRecord::with_opaque_to(&self.topic, delivery.due_micros(due))
             .partition(partition)
             .key(buffers.keys.write(pseq))
             .payload(buffers.value.as_slice())
             .timestamp(timestamp);
-        record.headers = self.producer.context().traces.headers();
+        record.headers = delivery.traces.headers();
         match self.producer.send(record) {
-            Ok(()) => SendResult::Accepted,
-            Err((KafkaError::MessageProduction(Code::QueueFull), _)) => SendResult::QueueFull,
+            Ok(()) => SendResult::Accepted { partition },
+            Err((KafkaError::MessageProduction(Code::QueueFull), _)) => SendResult::NoRoom,
             Err((error, _)) => SendResult::Refused(error),
         }
     }
@@ -192,24 +199,26 @@ impl Sender {
         self.producer.context().books().outstanding()
     }
 
-    /// Serves delivery reports for the duration `wait`, but for at most [`POLL`].
-    ///
-    /// The producer's own `poll` with a timeout spins through the last millisecond of each wait, so the loop sleeps between polls that do
-    /// not wait. A report comes either soon after its message or late, hence the growing pauses.
+    /// Serves the reports and other events that are waiting.
+    fn serve_waiting_reports(&self) {
+        for _ in 0..EVENTS_AT_ONCE {
+            if self.reports.waiting() == 0 {
+                return;
+            }
+            self.producer.poll(Duration::ZERO);
+        }
+    }
+
+    /// Serves each report as it arrives, for the duration `wait`, but for at most [`POLL`].
     fn serve_reports(&self, wait: Duration) {
         let end = Instant::now() + wait.min(POLL);
-        let mut pause = SHORTEST_PAUSE;
         loop {
-            // Each poll serves one event, and each log line of librdkafka is an event too.
-            for _ in 0..EVENTS_PER_POLL {
-                self.producer.poll(Duration::ZERO);
-            }
+            self.serve_waiting_reports();
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return;
             }
-            std::thread::park_timeout(if self.outstanding() > 0 { pause.min(left) } else { left });
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            self.reports.wait(left);
         }
     }
 
@@ -235,23 +244,11 @@ impl Sender {
             self.producer.context().books().note_acknowledgement();
             self.access.confirm();
         }
-        if is_delivering || outstanding == 0 {
-            upkeep.on_time_at = now;
-        }
         // The outcomes of outstanding messages tell whether the broker is back. A probe would only delay messages that are due.
         self.access.check(self.producer.client(), outstanding > 0)?;
         self.health.tick();
-        let waited = now.saturating_duration_since(upkeep.on_time_at);
-        let is_late = waited > LATE_AFTER;
-        let obstacle = self.access.obstacle();
-        self.health.set_not_ready(obstacle.or(is_late.then_some("messages are not acknowledged")));
-        // librdkafka reports nothing and keeps trying while a broker accepts connections without answering, or while too few replicas
-        // are in sync.
-        if is_late && obstacle.is_none() && now.saturating_duration_since(upkeep.late_logged_at) > LATE_AFTER {
-            upkeep.late_logged_at = now;
-            let next_step = "check whether the brokers are frozen and whether enough replicas are in sync";
-            warn!(outstanding, waited_s = waited.as_secs(), next_step, "messages are not acknowledged");
-        }
+        let count = partitions.as_ref().map_or(usize::MAX, |partitions| partitions.count());
+        upkeep.delivery.check(&self.producer.context().books(), count, &self.access, &self.health, now);
         // A probe blocks, so none is made while nothing is delivered: an absent broker is probed by `check`, at its own interval.
         let is_due = upkeep.metadata_at.is_none_or(|at| now.saturating_duration_since(at) >= METADATA_INTERVAL);
         if let Some(partitions) = partitions
@@ -260,6 +257,7 @@ impl Sender {
             upkeep.metadata_at = Some(now);
             if let Some(count) = self.access.probe(self.producer.client()) {
                 partitions.resize(count);
+                self.producer.context().books().resize(count);
             }
         }
         Ok(())
@@ -279,7 +277,7 @@ impl Sender {
 
     fn serve_reports_until(&self, deadline: Instant) {
         while self.outstanding() > 0 && Instant::now() < deadline {
-            self.serve_reports(SHORTEST_PAUSE * 16);
+            self.serve_reports(LAST_WAIT);
             self.producer.context().books().tick(Instant::now());
         }
     }
@@ -296,9 +294,7 @@ struct Buffers {
 struct Upkeep {
     done_at: Instant,
     acknowledged: u64,
-    /// When an acknowledgement last arrived or none was due.
-    on_time_at: Instant,
-    late_logged_at: Instant,
+    delivery: DeliveryHealth,
     /// When the partitions were last refreshed; `None` asks for a refresh at once.
     metadata_at: Option<Instant>,
 }
@@ -306,6 +302,6 @@ struct Upkeep {
 impl Upkeep {
     fn new() -> Self {
         let now = Instant::now();
-        Self { done_at: now, acknowledged: 0, on_time_at: now, late_logged_at: now, metadata_at: Some(now) }
+        Self { done_at: now, acknowledged: 0, delivery: DeliveryHealth::default(), metadata_at: Some(now) }
     }
 }

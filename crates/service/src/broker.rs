@@ -2,7 +2,9 @@
 
 pub(crate) mod access;
 mod cause;
+pub(crate) mod cluster;
 mod explanation;
 mod handshake;
+mod leaders;
 mod obstacle;
 mod password;

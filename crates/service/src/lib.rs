@@ -13,11 +13,13 @@ mod observability;
 mod process;
 
 pub use broker::access::Access;
+pub use broker::cluster::Cluster;
 pub use lifecycle::command::main;
 pub use lifecycle::start::{Handles, Service, start};
 pub use lifecycle::supervise::Ending;
+pub use observability::complaint::Complaint;
 pub use observability::health::Health;
-pub use observability::metrics::{LastTime, Metrics};
+pub use observability::metrics::{LastTime, LastTimes, Metrics};
 pub use observability::throttle::Throttle;
 pub use observability::traces::{Processing, Traces};
 pub use process::failure::Failure;

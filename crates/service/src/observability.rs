@@ -1,5 +1,7 @@
 //! What a process shows of itself: log, health, metrics and traces.
 
+pub(crate) mod brokers;
+pub(crate) mod complaint;
 pub(crate) mod health;
 pub(crate) mod healthcheck;
 pub(crate) mod http;

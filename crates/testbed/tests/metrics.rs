@@ -165,8 +165,10 @@ fn rows(service: &Process, who: &str, common: &[&str]) -> BTreeSet<String> {
 #[test]
 fn the_documentation_lists_every_metric() {
     let broker = Broker::start(1);
-    let producer = producer(&broker.variables(), &[LISTEN]);
-    let replica = consumer(&broker.variables(), "g", &[LISTEN, ("KAFKA_PROP_STATISTICS_INTERVAL_MS", "200")]);
+    let settings = [LISTEN, ("KAFKA_PROP_STATISTICS_INTERVAL_MS", "200")];
+    let producer = producer(&broker.variables(), &settings);
+    let replica = consumer(&broker.variables(), "g", &settings);
+    producer.wait_until("a broker", |producer| scrape(producer).contains("kafka_client_broker_connected{"));
     replica.wait_until("the lag", |replica| scrape(replica).contains("kafka_consumer_lag_messages{"));
     let (mut producer_rows, mut replica_rows) =
         (rows(&producer, "producer", &["topic"]), rows(&replica, "replica", &["topic", "group_id"]));

@@ -13,7 +13,7 @@ export KAFKA_HEAP_OPTS=-Xmx128m KAFKA_JVM_PERFORMANCE_OPTS="-XX:TieredStopAtLeve
 tool() { "/opt/kafka/bin/$1" --bootstrap-server "$broker" "${@:2}"; }
 
 topic() {
-  tool kafka-topics.sh --create --if-not-exists --topic "$TOPIC" --partitions "$PARTITIONS" --replication-factor 1
+  tool kafka-topics.sh --create --if-not-exists --topic "$TOPIC" --partitions "$PARTITIONS" --replication-factor "${REPLICAS:-1}"
 }
 
 account() {

@@ -113,11 +113,6 @@ impl Ranges {
         self.open.len() + self.closed.len()
     }
 
-    /// Whether no message was added.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.open.is_empty()
-    }
-
     /// For each partition, the offset after the last message that was added.
     pub(crate) fn next_offsets(&self) -> impl Iterator<Item = (i32, i64)> {
         self.open.iter().map(|(partition, range)| (*partition, range.offset[1] + 1))
@@ -147,7 +142,7 @@ mod tests {
         let expected = |partition| Range { partition, offset: [50, 149], run: Some(run), pseq: Some([1, 100]) };
         assert_eq!(ranges.next_offsets().collect::<Vec<_>>(), [(0, 150), (1, 150)]);
         assert_eq!(ranges.take(), [expected(0), expected(1)]);
-        assert!(ranges.is_empty());
+        assert_eq!(ranges.len(), 0);
     }
 
     #[test]

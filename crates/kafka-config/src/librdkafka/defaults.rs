@@ -22,6 +22,11 @@ pub(crate) const PRODUCER: &[DefaultProperty] = &[
         "50000",
         "as fast as a queue of ten times this length, with a sixth of its memory",
     ),
+    (
+        "statistics.interval.ms",
+        "5000",
+        "how often the state of the brokers and the leaders of the partitions are updated",
+    ),
     ("queue.buffering.max.kbytes", "8192", "limits memory while no broker is reachable; librdkafka's default is 1 GiB"),
 ];
 
@@ -39,7 +44,7 @@ pub(crate) const CONSUMER: &[DefaultProperty] = &[
     (
         "statistics.interval.ms",
         "5000",
-        "how often the lag at `/metrics` and the liveness check's view of waiting messages are updated",
+        "how often the lag and the state of the brokers and of the partitions are updated",
     ),
 ];
 

@@ -79,6 +79,7 @@ pub(crate) const AUTO_OFFSET_RESETS: &[(&str, (AutoOffsetReset, &str))] = &[
     ("error", (AutoOffsetReset::Error, "error")),
 ];
 pub(crate) const GROUP_PROTOCOLS: &[(&str, &str)] = &[("classic", "classic"), ("consumer", "consumer")];
+pub(crate) const SWITCH: &[(&str, bool)] = &[("false", false), ("true", true)];
 pub(crate) const HOST_NAME_CHECKS: &[(&str, &str)] = &[("https", "https"), ("none", "none")];
 pub(crate) const LOG_FORMATS: &[(&str, LogFormat)] =
     &[("auto", LogFormat::Auto), ("text", LogFormat::Text), ("json", LogFormat::Json)];

@@ -48,6 +48,8 @@ pub struct ProducerSettings {
     pub max_messages: u64,
     /// Logging, health checks, traces and shutdown.
     pub runtime: RuntimeSettings,
+    /// How many messages librdkafka's queue holds (`queue.buffering.max.messages`).
+    pub queue_messages: u64,
     /// The properties to create the librdkafka client with.
     pub properties: Properties,
 }
@@ -74,7 +76,8 @@ impl ProducerSettings {
         properties.check(&mut checker.problems);
 
         if checker.problems.is_empty() {
-            Ok(Self { connection, rate, max_messages, runtime, properties })
+            let queue_messages = properties.number("queue.buffering.max.messages").unwrap_or(u64::MAX);
+            Ok(Self { connection, rate, max_messages, runtime, queue_messages, properties })
         } else {
             Err(Problems(checker.problems))
         }

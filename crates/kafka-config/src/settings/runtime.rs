@@ -7,17 +7,18 @@ use serde::Deserialize;
 
 use crate::librdkafka::features::Features;
 use crate::settings::checker::Checker;
-use crate::settings::choices::{LOG_FORMATS, LOG_MESSAGES_VALUES, LogFormat, LogMessages};
+use crate::settings::choices::{LOG_FORMATS, LOG_MESSAGES_VALUES, LogFormat, LogMessages, SWITCH};
 use crate::settings::traces::TracesSettings;
 use crate::variables::environment::Environment;
 use crate::variables::problem::Problems;
-use crate::variables::variable::{HTTP_ADDR, LOG_FORMAT, LOG_MESSAGES, SHUTDOWN_TIMEOUT_MS};
+use crate::variables::variable::{HTTP_ADDR, LOG_FORMAT, LOG_MESSAGES, METRICS_BY_PARTITION, SHUTDOWN_TIMEOUT_MS};
 
 #[derive(Default, Deserialize)]
 struct RawRuntime {
     http_addr: Option<String>,
     log_format: Option<String>,
     log_messages: Option<String>,
+    metrics_by_partition: Option<String>,
     shutdown_timeout_ms: Option<String>,
 }
 
@@ -30,6 +31,8 @@ pub struct RuntimeSettings {
     pub log_format: LogFormat,
     /// Whether each message is logged or a summary per second (`LOG_MESSAGES`).
     pub log_messages: LogMessages,
+    /// Whether there are metrics for each partition (`METRICS_BY_PARTITION`).
+    pub metrics_by_partition: bool,
     /// Where traces are sent and how many; `None` by default, which means no traces.
     pub traces: Option<TracesSettings>,
     /// The deadline of a shutdown (`SHUTDOWN_TIMEOUT_MS`).
@@ -43,6 +46,7 @@ impl RuntimeSettings {
             http_addr: checker.address(&HTTP_ADDR, raw.http_addr.as_deref()),
             log_format: checker.choice(&LOG_FORMAT, raw.log_format.as_deref(), LOG_FORMATS),
             log_messages: checker.choice(&LOG_MESSAGES, raw.log_messages.as_deref(), LOG_MESSAGES_VALUES),
+            metrics_by_partition: checker.choice(&METRICS_BY_PARTITION, raw.metrics_by_partition.as_deref(), SWITCH),
             traces: TracesSettings::read(checker),
             shutdown_timeout: checker.millis(&SHUTDOWN_TIMEOUT_MS, raw.shutdown_timeout_ms.as_deref(), 100..=600_000),
         }

@@ -5,7 +5,7 @@
 use serde::Deserialize;
 
 use crate::settings::checker::Checker;
-use crate::settings::choices::OTEL_TRACES_SAMPLERS;
+use crate::settings::choices::{OTEL_TRACES_SAMPLERS, SWITCH};
 use crate::variables::variable::{
     OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_SDK_DISABLED, OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG,
 };
@@ -31,8 +31,7 @@ impl TracesSettings {
     /// Checks all variables, and returns `None` if no collector is named or traces are disabled.
     pub(crate) fn read(checker: &mut Checker<'_>) -> Option<Self> {
         let raw: RawTraces = checker.fields("OTEL_");
-        let is_disabled =
-            checker.choice(&OTEL_SDK_DISABLED, raw.sdk_disabled.as_deref(), &[("false", false), ("true", true)]);
+        let is_disabled = checker.choice(&OTEL_SDK_DISABLED, raw.sdk_disabled.as_deref(), SWITCH);
         let fixed_ratio = checker.choice(&OTEL_TRACES_SAMPLER, raw.traces_sampler.as_deref(), OTEL_TRACES_SAMPLERS);
         let ratio = ratio(raw.traces_sampler_arg.as_deref(), checker);
         let endpoint = raw.exporter_otlp_endpoint?.trim().trim_end_matches('/').to_owned();

@@ -62,7 +62,7 @@ pub trait Service: Send + Sized + 'static {
     fn stall_limit(settings: &Self::Settings) -> Duration;
 
     /// Registers the service's own metrics.
-    fn register_metrics(metrics: &Metrics) -> Self::Metrics;
+    fn register_metrics(metrics: &Metrics, settings: &Self::Settings) -> Self::Metrics;
 
     /// The loop. Runs until it is done, fails, or `shutdown` is requested; it then ends within the time left.
     fn work(self, settings: Self::Settings, metrics: Self::Metrics, handles: Handles, shutdown: &Shutdown) -> Ending;
@@ -93,7 +93,7 @@ pub fn start<S: Service>(service: S, stop: impl Future<Output = ()>) -> ExitCode
     let runtime = S::runtime(&settings).clone();
     let health = Health::new(S::stall_limit(&settings));
     let metrics = Metrics::new(&S::labels(&settings), &identity);
-    let service_metrics = S::register_metrics(&metrics);
+    let service_metrics = S::register_metrics(&metrics, &settings);
     let (work_journal, work_health) = (Arc::clone(&journal), Arc::clone(&health));
     supervise(&journal, &runtime, &health, metrics, stop, move |shutdown| {
         let (traces, detail) = {

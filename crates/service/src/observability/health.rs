@@ -20,7 +20,7 @@ pub struct Health {
     /// Milliseconds between `start` and the last tick.
     ticked_ms: AtomicU64,
     is_stopping: AtomicBool,
-    not_ready: Mutex<Option<&'static str>>,
+    not_ready: Mutex<Option<String>>,
     not_alive: Mutex<Option<&'static str>>,
 }
 
@@ -34,12 +34,12 @@ impl Health {
             stall_limit,
             ticked_ms: AtomicU64::new(0),
             is_stopping: AtomicBool::new(false),
-            not_ready: Mutex::new(Some("starting")),
+            not_ready: Mutex::new(Some("starting".to_owned())),
             not_alive: Mutex::new(None),
         })
     }
 
-    fn lock<'a>(reason: &'a Mutex<Option<&'static str>>) -> MutexGuard<'a, Option<&'static str>> {
+    fn lock<T>(reason: &Mutex<Option<T>>) -> MutexGuard<'_, Option<T>> {
         reason.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -56,8 +56,8 @@ impl Health {
     }
 
     /// Sets the reason why the service is not ready, or `None` if it is ready.
-    pub fn set_not_ready(&self, reason: Option<&'static str>) {
-        *Self::lock(&self.not_ready) = reason;
+    pub fn set_not_ready(&self, reason: Option<&str>) {
+        *Self::lock(&self.not_ready) = reason.map(str::to_owned);
     }
 
     /// Sets the reason why only a restart can help although the loop makes progress, or `None` if there is no such reason.
@@ -101,8 +101,8 @@ impl Health {
         if stalled_for > NOT_READY_AFTER.min(self.stall_limit) {
             return Err(stalled(stalled_for));
         }
-        let reason = Self::lock(&self.not_ready).or(*Self::lock(&self.not_alive));
-        reason.map_or(Ok(()), |reason| Err(reason.to_owned()))
+        let reason = Self::lock(&self.not_ready).clone();
+        reason.or(Self::lock(&self.not_alive).map(str::to_owned)).map_or(Ok(()), Err)
     }
 }
 

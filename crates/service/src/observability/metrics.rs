@@ -6,7 +6,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use prometheus::core::Collector;
 use prometheus::{
-    Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+    Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
 };
 
 use crate::process::identity::Identity;
@@ -91,6 +92,16 @@ impl Metrics {
         last
     }
 
+    /// Times at which something last happened, with labels. `name` must end in `_timestamp_seconds`.
+    pub fn last_times(&self, name: &str, help: &str, labels: &[&str]) -> LastTimes {
+        LastTimes(self.register(GaugeVec::new(Opts::new(name, help), labels)))
+    }
+
+    /// A duration in seconds that rises and falls, with labels. `name` must end in `_seconds`.
+    pub fn durations(&self, name: &str, help: &str, labels: &[&str]) -> GaugeVec {
+        self.register(GaugeVec::new(Opts::new(name, help), labels))
+    }
+
     /// A histogram of latencies. `name` must end in `_seconds`.
     pub fn latency(&self, name: &str, help: &str) -> Histogram {
         self.register(Histogram::with_opts(HistogramOpts::new(name, help).buckets(LATENCY_BUCKETS_SECONDS.to_vec())))
@@ -114,5 +125,25 @@ impl LastTime {
     pub fn set_to_now(&self) {
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         self.0.set(since_1970.as_secs_f64());
+    }
+}
+
+/// The times at which something last happened, by label.
+#[derive(Debug, Clone)]
+pub struct LastTimes(GaugeVec);
+
+impl LastTimes {
+    /// The time with these label values. It starts with the current time.
+    #[must_use]
+    pub fn with(&self, values: &[&str]) -> LastTime {
+        let last = LastTime(self.0.with_label_values(values));
+        last.set_to_now();
+        last
+    }
+
+    /// Removes the time with these label values, if there is one.
+    pub fn remove(&self, values: &[&str]) {
+        // Fails if it does not exist.
+        self.0.remove_label_values(values).ok();
     }
 }

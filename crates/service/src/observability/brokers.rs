@@ -1,0 +1,149 @@
+//! Metrics of the connections to the brokers, from librdkafka's statistics.
+
+use std::collections::BTreeMap;
+
+use prometheus::{GaugeVec, IntCounterVec, IntGaugeVec};
+use rdkafka::Statistics;
+use rdkafka::statistics::Broker;
+
+use super::metrics::Metrics;
+
+const LABELS: [&str; 2] = ["broker", "address"];
+const MICROS_PER_SECOND: f64 = 1e6;
+
+/// The metrics of the connections to the brokers, by broker id and address.
+///
+/// A client connects only to the brokers that it needs. A broker has series from its first connection on, and they stay when it leaves
+/// the metadata, which a failed broker does.
+#[derive(Debug)]
+pub(crate) struct BrokerMetrics {
+    connected: IntGaugeVec,
+    disconnects: IntCounterVec,
+    latency: GaugeVec,
+    known: BTreeMap<i32, Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    address: String,
+    /// librdkafka's count, which starts at 0 again when the broker comes back to the metadata.
+    disconnects: i64,
+}
+
+impl BrokerMetrics {
+    /// Registers the metrics.
+    pub(crate) fn new(metrics: &Metrics) -> Self {
+        Self {
+            connected: metrics.gauges(
+                "kafka_client_broker_connected",
+                "1 if the client is connected to the broker or does not need a connection, 0 if it has none that it needs.",
+                &LABELS,
+            ),
+            disconnects: metrics.counters(
+                "kafka_client_broker_disconnects_total",
+                "Connections to the broker that ended, for whatever reason.",
+                &LABELS,
+            ),
+            latency: metrics.durations(
+                "kafka_client_broker_request_latency_p99_seconds",
+                "99th percentile of the time from a request to its response, in the last interval of librdkafka's statistics.",
+                &LABELS,
+            ),
+            known: BTreeMap::new(),
+        }
+    }
+
+    /// Takes over what the statistics say.
+    pub(crate) fn update(&mut self, statistics: &Statistics) {
+        // Connections to bootstrap servers have no broker id, and the one to the coordinator of the group is an additional connection
+        // to a broker that is listed as well.
+        let brokers = statistics.brokers.values().filter(|broker| broker.nodeid >= 0 && broker.source != "logical");
+        let listed: BTreeMap<i32, &Broker> = brokers.map(|broker| (broker.nodeid, broker)).collect();
+        for (id, known) in &self.known {
+            if !listed.contains_key(id) {
+                let id = id.to_string();
+                self.connected.with_label_values(&[id.as_str(), &known.address]).set(0);
+                self.latency.with_label_values(&[id.as_str(), &known.address]).set(0.0);
+            }
+        }
+        for (id, broker) in listed {
+            let was_connected = broker.connects.is_some_and(|connects| connects > 0);
+            if was_connected || self.known.contains_key(&id) {
+                self.update_broker(id, broker);
+            }
+        }
+    }
+
+    fn update_broker(&mut self, id: i32, broker: &Broker) {
+        let name = id.to_string();
+        let known = self.known.entry(id).or_default();
+        if known.address != broker.nodename {
+            // The broker has moved. What was at the old address would otherwise look like a failed broker for ever.
+            let old = [name.as_str(), known.address.as_str()];
+            // They fail if there was no old address.
+            self.connected.remove_label_values(&old).ok();
+            self.disconnects.remove_label_values(&old).ok();
+            self.latency.remove_label_values(&old).ok();
+            *known = Known { address: broker.nodename.clone(), disconnects: 0 };
+        }
+        let labels = [name.as_str(), known.address.as_str()];
+        // A connection that is not needed is closed when it has been idle for long, and its state is then INIT.
+        let is_connected = matches!(broker.state.as_str(), "UP" | "REAUTH" | "INIT");
+        self.connected.with_label_values(&labels).set(is_connected.into());
+        let disconnects = broker.disconnects.unwrap_or(0);
+        let new = if disconnects < known.disconnects { disconnects } else { disconnects - known.disconnects };
+        known.disconnects = disconnects;
+        self.disconnects.with_label_values(&labels).inc_by(u64::try_from(new).unwrap_or(0));
+        let latency = broker.rtt.as_ref().map_or(0, |window| window.p99);
+        self.latency.with_label_values(&labels).set(latency as f64 / MICROS_PER_SECOND);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::identity::Identity;
+
+    fn statistics(brokers: &[(i32, &str, &str, i64)]) -> Statistics {
+        let broker = |&(nodeid, address, state, disconnects): &(i32, &str, &str, i64)| {
+            let broker = Broker {
+                nodeid,
+                nodename: address.to_owned(),
+                state: state.to_owned(),
+                source: if nodeid < 0 { "configured" } else { "learned" }.to_owned(),
+                connects: Some(1),
+                disconnects: Some(disconnects),
+                ..Broker::default()
+            };
+            (format!("{address}/{nodeid}"), broker)
+        };
+        Statistics { brokers: brokers.iter().map(broker).collect(), ..Statistics::default() }
+    }
+
+    #[test]
+    fn the_series_of_a_broker_stay_at_0_when_it_leaves_the_metadata() {
+        let metrics = Metrics::new(&[], &Identity::default());
+        let mut brokers = BrokerMetrics::new(&metrics);
+        let value = |name: &str, labels: &str| {
+            let text = metrics.text(true).unwrap();
+            let line =
+                text.lines().find_map(|line| line.strip_prefix(&format!("{name}{{{labels}}} ")).map(str::to_owned));
+            line.map(|value| value.parse::<f64>().unwrap())
+        };
+        let (connected, disconnects) = ("kafka_client_broker_connected", "kafka_client_broker_disconnects_total");
+        let first = r#"address="a:1",broker="1""#;
+        brokers.update(&statistics(&[(-1, "a:1", "UP", 0), (1, "a:1", "UP", 2)]));
+        assert_eq!((value(connected, first), value(disconnects, first)), (Some(1.0), Some(2.0)));
+        brokers.update(&statistics(&[]));
+        assert_eq!((value(connected, first), value(disconnects, first)), (Some(0.0), Some(2.0)));
+        brokers.update(&statistics(&[(1, "a:1", "UP", 1)]));
+        assert_eq!(
+            (value(connected, first), value(disconnects, first)),
+            (Some(1.0), Some(3.0)),
+            "librdkafka counts from 0 again"
+        );
+        brokers.update(&statistics(&[(1, "b:1", "CONNECT", 0)]));
+        assert_eq!(value(connected, first), None, "the broker has another address");
+        assert_eq!(value(connected, r#"address="b:1",broker="1""#), Some(0.0));
+    }
+}
