@@ -140,10 +140,4 @@ impl LastTimes {
         last.set_to_now();
         last
     }
-
-    /// Removes the time with these label values, if there is one.
-    pub fn remove(&self, values: &[&str]) {
-        // Fails if it does not exist.
-        self.0.remove_label_values(values).ok();
-    }
 }
