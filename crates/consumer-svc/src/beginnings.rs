@@ -33,7 +33,8 @@ pub(crate) fn find<C: ConsumerContext>(
     if partitions.is_empty() {
         return Beginnings::default();
     }
-    let deadline = Instant::now() + TIMEOUT;
+    let asked_at = Instant::now();
+    let deadline = asked_at + TIMEOUT;
     let time_left = || deadline.saturating_duration_since(Instant::now());
     let committed =
         list(topic, partitions, Offset::Invalid).and_then(|list| consumer.committed_offsets(list, time_left() / 2));
@@ -61,6 +62,7 @@ pub(crate) fn find<C: ConsumerContext>(
         // librdkafka reports the error itself, once the partitions are assigned without an offset.
         AutoOffsetReset::Latest | AutoOffsetReset::Error => (Answers::new(), &mut begin.latest),
     };
+    debug!(partitions = partitions.len(), elapsed_ms = asked_at.elapsed().as_millis() as u64, "beginnings found");
     for partition in to_reset {
         match offsets.get(&partition) {
             Some(Some(offset)) => resets.push((partition, *offset)),

@@ -87,7 +87,7 @@ impl Group {
         state.membership.set_assigned(generation(consumer));
         state.positions.assign(&begin);
         let owned = state.positions.owned();
-        if let Err(error) = state.books.enter_assigned(partitions, &owned, begin.clone()) {
+        if let Err(error) = state.books.enter_assigned(partitions, &owned, &begin) {
             state.write_error.get_or_insert(error);
         }
         drop(state);
@@ -119,14 +119,10 @@ impl Group {
         }
         let positions = state.positions.revoke(partitions);
         let owned = state.positions.owned();
-        let written = if is_lost {
-            // The new owners continue from the last commit, so they receive these messages again.
-            let not_committed = state.positions.not_committed();
-            let not_committed = not_committed.iter().map(|next| (next.partition, next.offset)).collect();
-            state.books.enter_lost(partitions, &owned, positions, not_committed)
-        } else {
-            state.books.enter_revoked(partitions, &owned, positions)
-        };
+        // The new owners of lost partitions continue from the last commit, so they receive these messages again.
+        let not_committed = state.positions.not_committed();
+        let not_committed: Vec<Next> = not_committed.iter().map(|next| (next.partition, next.offset)).collect();
+        let written = state.books.enter_ended(is_lost, partitions, &owned, &positions, &not_committed);
         if let Err(error) = written {
             state.write_error.get_or_insert(error);
         }

@@ -10,7 +10,7 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{CommitMode, Consumer as _};
-use rdkafka::error::KafkaResult;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code};
 use service::Shutdown;
 use tracing::{debug, warn};
 
@@ -52,7 +52,8 @@ impl Replica {
         let group = self.consumer.context();
         while self.access.obstacle().is_none() && group.state().positions.has_uncommitted() && Instant::now() < until {
             match self.commit_while_polling(until) {
-                Some(Ok(())) => return group.committed_all(),
+                // Without an offset to commit, all that was stored is committed. librdkafka does not report each commit to the context.
+                Some(Ok(()) | Err(KafkaError::ConsumerCommit(Code::NoOffset))) => return group.committed_all(),
                 Some(Err(error)) => debug!(%error, "commit refused, trying again"),
                 None => return,
             }

@@ -79,8 +79,9 @@ pub(crate) fn send_messages(
 }
 
 struct Sender {
-    producer: BaseProducer<Delivery>,
+    /// Before the producer, so that it is also dropped before it.
     reports: Reports,
+    producer: BaseProducer<Delivery>,
     access: Arc<Access>,
     health: Arc<Health>,
     topic: String,

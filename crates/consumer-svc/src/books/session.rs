@@ -6,44 +6,58 @@ use journal::{Assigned, Beginnings, Ended, Entry, Level, PositionReset};
 
 use super::Books;
 
+/// A line is about at most this many sessions, so that it stays below the 16 KiB at which container runtimes cut lines, up to about
+/// 2,500 owned partitions.
+const SESSIONS_PER_LINE: usize = 100;
+
 impl Books {
-    /// Enters the beginning of sessions. The replica owns the partitions in `owned` then.
+    /// Enters the beginning of sessions, in several lines if there are many. The replica owns the partitions in `owned` then.
     ///
     /// # Errors
-    /// The line could not be written.
-    pub(crate) fn enter_assigned(&mut self, partitions: &[i32], owned: &[i32], begin: Beginnings) -> io::Result<()> {
-        let (topic, group_id) = (self.topic.clone(), self.group_id.clone());
-        let (partitions, owned) = (partitions.to_vec(), owned.to_vec());
-        self.journal.record(Level::Info, &Entry::Assigned(Assigned { topic, group_id, partitions, owned, begin }))
+    /// A line could not be written.
+    pub(crate) fn enter_assigned(&mut self, partitions: &[i32], owned: &[i32], begin: &Beginnings) -> io::Result<()> {
+        for partitions in chunks(partitions) {
+            let (topic, group_id) = (self.topic.clone(), self.group_id.clone());
+            let begin = begin.of(partitions);
+            let (partitions, owned) = (partitions.to_vec(), owned.to_vec());
+            let assigned = Assigned { topic, group_id, partitions, owned, begin };
+            self.journal.record(Level::Info, &Entry::Assigned(assigned))?;
+        }
+        Ok(())
     }
 
-    /// Enters the end of sessions because of a revocation.
+    /// Enters the end of sessions, in several lines if there are many: `is_lost` if the group has continued without this replica, otherwise
+    /// because of a revocation. `positions` and `not_committed` are offsets by partition.
     ///
     /// # Errors
-    /// The line could not be written.
-    pub(crate) fn enter_revoked(
+    /// A line could not be written.
+    pub(crate) fn enter_ended(
         &mut self,
+        is_lost: bool,
         partitions: &[i32],
         owned: &[i32],
-        positions: Vec<(i32, i64)>,
+        positions: &[(i32, i64)],
+        not_committed: &[(i32, i64)],
     ) -> io::Result<()> {
-        let ended = self.ended(partitions, owned, positions);
-        self.journal.record(Level::Info, &Entry::Revoked(ended))
-    }
-
-    /// Enters the end of sessions because the group has continued without this replica.
-    ///
-    /// # Errors
-    /// The line could not be written.
-    pub(crate) fn enter_lost(
-        &mut self,
-        partitions: &[i32],
-        owned: &[i32],
-        positions: Vec<(i32, i64)>,
-        not_committed: Vec<(i32, i64)>,
-    ) -> io::Result<()> {
-        let ended = Ended { not_committed, ..self.ended(partitions, owned, positions) };
-        self.journal.record(Level::Warn, &Entry::Lost(ended))
+        for partitions in chunks(partitions) {
+            let of_chunk = |offsets: &[(i32, i64)]| {
+                offsets.iter().filter(|(partition, _)| partitions.contains(partition)).copied().collect()
+            };
+            let ended = Ended {
+                topic: self.topic.clone(),
+                group_id: self.group_id.clone(),
+                partitions: partitions.to_vec(),
+                owned: owned.to_vec(),
+                positions: of_chunk(positions),
+                not_committed: if is_lost { of_chunk(not_committed) } else { Vec::new() },
+            };
+            if is_lost {
+                self.journal.record(Level::Warn, &Entry::Lost(ended))?;
+            } else {
+                self.journal.record(Level::Info, &Entry::Revoked(ended))?;
+            }
+        }
+        Ok(())
     }
 
     /// Enters that a session continues at another offset than the one after its last message.
@@ -63,15 +77,10 @@ impl Books {
         let reset = PositionReset { topic, group_id, partition, from, to, log_start };
         self.journal.record(level, &Entry::PositionReset(reset))
     }
+}
 
-    fn ended(&self, partitions: &[i32], owned: &[i32], positions: Vec<(i32, i64)>) -> Ended {
-        Ended {
-            topic: self.topic.clone(),
-            group_id: self.group_id.clone(),
-            partitions: partitions.to_vec(),
-            owned: owned.to_vec(),
-            positions,
-            not_committed: Vec::new(),
-        }
-    }
+/// The partitions of each line; one line if there are none, because a rebalance may change nothing.
+fn chunks(partitions: &[i32]) -> impl Iterator<Item = &[i32]> {
+    let nothing = partitions.is_empty().then_some(partitions);
+    partitions.chunks(SESSIONS_PER_LINE).chain(nothing)
 }

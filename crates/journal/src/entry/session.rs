@@ -35,6 +35,22 @@ pub struct Beginnings {
     pub unknown: Vec<i32>,
 }
 
+impl Beginnings {
+    /// Those of `partitions` only.
+    #[must_use]
+    pub fn of(&self, partitions: &[i32]) -> Self {
+        let known = |begin: &[(i32, i64)]| {
+            begin.iter().filter(|(partition, _)| partitions.contains(partition)).copied().collect()
+        };
+        Self {
+            committed: known(&self.committed),
+            earliest: known(&self.earliest),
+            latest: known(&self.latest),
+            unknown: self.unknown.iter().filter(|partition| partitions.contains(partition)).copied().collect(),
+        }
+    }
+}
+
 /// `partitions revoked` and `partitions lost`: the sessions of these partitions end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ended {
