@@ -60,6 +60,8 @@ impl Class {
 pub struct Offender {
     /// The guarantee that it breaks.
     pub class: Class,
+    /// The consumer group to which it matters. `None` if its producer's lines alone show it.
+    pub group: Option<String>,
     /// Topic.
     pub topic: String,
     /// Partition.
@@ -85,7 +87,7 @@ impl Offender {
 
     fn new(class: Class, partition: &TopicPartition) -> Self {
         let TopicPartition { topic, partition } = partition.clone();
-        Self { class, topic, partition, offset: None, key: None, num: None, by: BTreeSet::new() }
+        Self { class, group: None, topic, partition, offset: None, key: None, num: None, by: BTreeSet::new() }
     }
 
     /// Adds what `line` says about this message: its key, its number, and the instance.
@@ -143,6 +145,9 @@ impl fmt::Display for Offender {
         if let Some(offset) = self.offset {
             write!(f, "@{offset}")?;
         }
+        if let Some(group) = &self.group {
+            write!(f, " group {group}")?;
+        }
         if let Some((run, pseq)) = self.key {
             write!(f, " run {run} pseq {pseq}")?;
         }
@@ -165,6 +170,12 @@ pub(crate) struct Offenders {
 }
 
 impl Offenders {
+    /// States the group to which the messages matter.
+    pub(crate) fn of_group(mut self, group: &str) -> Self {
+        self.named.iter_mut().for_each(|offender| offender.group = Some(group.to_owned()));
+        self
+    }
+
     /// Adds a message for each number in `first..=last`. `offender` names the message that has a number.
     pub(crate) fn push(&mut self, first: i64, last: i64, offender: impl Fn(i64) -> Offender) {
         self.count += length(first, last);

@@ -138,7 +138,8 @@ impl Account {
             not_owed,
             expired_before,
             not_judged,
-            offenders: [missing, skipped, expired, group.repeated.clone(), group.produced_twice.clone(), phantom],
+            offenders: [missing, skipped, expired, group.repeated.clone(), group.produced_twice.clone(), phantom]
+                .map(|offenders| offenders.of_group(id)),
         }
     }
 

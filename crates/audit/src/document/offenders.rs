@@ -17,6 +17,8 @@ const LINES_MAX: usize = 10;
 pub struct OffenderReport {
     /// How it breaks a guarantee.
     pub class: String,
+    /// The consumer group to which it matters, if not the producer's lines alone show it.
+    pub group: Option<String>,
     /// Topic.
     pub topic: String,
     /// Partition.
@@ -149,6 +151,7 @@ impl Mentions {
         let lines = in_partition.into_iter().flatten().find(|(identity, _)| is_same(identity, &wanted));
         OffenderReport {
             class: offender.class.name().replace(' ', "_"),
+            group: offender.group.clone(),
             topic: offender.topic.clone(),
             partition: offender.partition,
             offset: offender.offset,

@@ -120,7 +120,10 @@ pub(super) fn offenders(document: &Document, names: &Names) -> Markup {
 fn row(offender: &OffenderReport, names: &Names) -> Markup {
     html! {
         tr {
-            td { span.tag { (offender.class.replace('_', " ")) } }
+            td {
+                span.tag { (offender.class.replace('_', " ")) }
+                @if let Some(group) = &offender.group { span.id { "group " (group) } }
+            }
             td {
                 b { (offender.topic) "[" (offender.partition) "]" @if let Some(offset) = offender.offset { "@" (offset) } }
                 @if let Some(num) = offender.num { " num " (num) }
