@@ -106,7 +106,7 @@ impl Document {
             runs: report.runs.iter().map(Run::new).collect(),
             groups: report.groups.iter().map(Group::new).collect(),
             offenders: mentions.of_offenders(report),
-            doubts: report.doubts.clone(),
+            doubts: report.doubts.iter().map(ToString::to_string).collect(),
             lines: report.lines,
             timeline,
         }

@@ -31,6 +31,7 @@
 mod account;
 mod comparison;
 mod document;
+mod doubt;
 mod group;
 mod html;
 mod instance;
@@ -47,6 +48,7 @@ mod watch;
 
 pub use account::Account;
 pub use document::{Conditions, Count, Document, Effect, Mentions, OffenderReport, SourceLine};
+pub use doubt::Doubt;
 pub use group::Replica;
 pub use offender::{Class, Offender};
 pub use options::Options;

@@ -6,6 +6,7 @@ use std::fmt;
 use journal::Line;
 use message::RunId;
 
+use crate::doubt::Doubt;
 use crate::group::Replica;
 use crate::offender::{Class, NAMED_MAX, Offender, Offenders};
 use crate::reader::Lines;
@@ -120,7 +121,7 @@ pub struct Report {
     /// Groups, by name.
     pub groups: Vec<GroupReport>,
     /// Reasons why the evidence is not sufficient.
-    pub doubts: Vec<String>,
+    pub doubts: Vec<Doubt>,
     /// The lines that were read. [`Account::report`](crate::Account::report) leaves them at 0 for the caller to fill in.
     pub lines: Lines,
 }

@@ -78,10 +78,12 @@ impl Watch {
     /// The state at `now`.
     pub fn state(&mut self, lines: Lines, now: Instant) -> State {
         let (report, mentions) = self.report(lines);
-        let (pending, doubts): (Vec<_>, Vec<_>) =
-            report.doubts.iter().cloned().partition(|doubt| !self.ages.is_settled(doubt, now));
+        let (mut pending, mut doubts) = (Vec::new(), Vec::new());
+        for doubt in &report.doubts {
+            let list = if self.ages.is_settled(doubt, now) { &mut doubts } else { &mut pending };
+            list.push(doubt.to_string());
+        }
         let groups: Vec<Group> = report.groups.iter().map(Group::new).collect();
-        let mut pending = pending;
         let mut is_violated = report.groups.iter().any(|group| group.count(Class::Repeated) > self.max_repeats);
         is_violated |= report.runs.iter().any(|run| run.produced_twice.count > 0);
         for group in &groups {
@@ -89,11 +91,10 @@ impl Watch {
             is_violated |= settled;
             pending.extend(unsettled);
         }
-        let verdict = match (is_violated, doubts.is_empty() && pending.is_empty()) {
+        // What is pending is no doubt.
+        let verdict = match (is_violated, doubts.is_empty()) {
             (true, _) => Verdict::Violated,
             (false, true) => Verdict::Proven,
-            // What is pending is no doubt; but the group has not received everything yet either.
-            (false, false) if doubts.is_empty() => Verdict::Proven,
             (false, false) => Verdict::Insufficient,
         };
         State {

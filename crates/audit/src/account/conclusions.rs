@@ -7,6 +7,7 @@ use rangemap::RangeInclusiveSet;
 
 use super::Account;
 use crate::account::findings::Findings;
+use crate::doubt::{Doubts, Subject};
 use crate::group::{Group, Member};
 use crate::instance::Instance;
 use crate::intervals::{difference, gaps, length, overlaps, size, total_length};
@@ -30,7 +31,7 @@ impl Account {
         {
             doubts.push("no group was owed an acknowledged message, so there is nothing to prove".to_owned());
         }
-        Report { runs, groups, doubts, lines: Lines::default() }
+        Report { runs, groups, doubts: doubts.0, lines: Lines::default() }
     }
 
     /// Whether the group should have received any of the acknowledged messages.
@@ -41,8 +42,8 @@ impl Account {
     }
 
     /// The doubts that concern no single run or group.
-    fn doubts(&self) -> Vec<String> {
-        let mut doubts = Vec::new();
+    fn doubts(&self) -> Doubts {
+        let mut doubts = Doubts::default();
         if self.runs.is_empty() {
             doubts.push("no line of a producer was given".to_owned());
         }
@@ -55,7 +56,8 @@ impl Account {
             if let [(first, last), rest @ ..] = missing.as_slice() {
                 let count: u64 = missing.iter().map(|(first, last)| last - first + 1).sum();
                 let more = if rest.is_empty() { "" } else { ", ..." };
-                doubts.push(format!(
+                let subject = Subject::MissingLines { instance: name.clone() };
+                doubts.push_about(subject, format!(
                     "lines of instance {name} are missing: {count} (seq {first} to {last}{more}); give the audit all of its log, from \
                      `service starting` on"
                 ));
@@ -104,7 +106,7 @@ impl Account {
         doubts
     }
 
-    fn report_group(&self, id: &str, group: &Group, doubts: &mut Vec<String>) -> GroupReport {
+    fn report_group(&self, id: &str, group: &Group, doubts: &mut Doubts) -> GroupReport {
         let mut findings = Findings::default();
         let is_certain = self.options.is_complete && !group.members.keys().any(|name| self.lacks_lines(name));
         let empty = RangeInclusiveSet::new();
@@ -144,7 +146,7 @@ impl Account {
     }
 
     /// Compares what a replica's lines state about themselves.
-    fn check_replica(&self, name: &str, member: &Member, doubts: &mut Vec<String>) {
+    fn check_replica(&self, name: &str, member: &Member, doubts: &mut Doubts) {
         let Some(instance) = self.instances.get(name).filter(|instance| !instance.is_cut()) else { return };
         let shown = member.counts.received;
         if let Some(stated) = instance.stated_count.filter(|stated| *stated != shown) {
@@ -197,7 +199,7 @@ impl Account {
     }
 
     /// Received messages that no line acknowledges: the phantoms, and how many have an unknown outcome.
-    fn unacknowledged(&self, id: &str, group: &Group, doubts: &mut Vec<String>) -> (Offenders, u64) {
+    fn unacknowledged(&self, id: &str, group: &Group, doubts: &mut Doubts) -> (Offenders, u64) {
         let (mut phantom, mut unknown) = (Offenders::default(), 0);
         for ((run_id, partition), received) in &group.pseq {
             let Some(run) = self.runs.get(run_id) else {
@@ -234,7 +236,7 @@ impl Account {
     }
 }
 
-fn report_run(id: RunId, run: &Run, is_cut: bool, doubts: &mut Vec<String>) -> RunReport {
+fn report_run(id: RunId, run: &Run, is_cut: bool, doubts: &mut Doubts) -> RunReport {
     let Run { acknowledged, rejected, unknown, .. } = *run;
     if let Some(closed) = &run.closed
         && !is_cut

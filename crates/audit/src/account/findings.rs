@@ -1,5 +1,6 @@
 //! The acknowledged messages that a group did not receive, by what is concluded from them.
 
+use crate::doubt::{Doubts, Subject};
 use crate::intervals::length;
 use crate::offender::{Class, Offender, Offenders};
 use crate::placement::{Place, Session};
@@ -8,13 +9,13 @@ use crate::session::Start;
 
 /// Messages that may have been received according to lines that are not here.
 #[derive(Debug, Default)]
-pub(super) struct Doubt {
+pub(super) struct Uncertain {
     pub(super) count: u64,
     /// About the first of them.
     example: String,
 }
 
-impl Doubt {
+impl Uncertain {
     fn add(&mut self, partition: &TopicPartition, (first, last): (i64, i64), why: impl FnOnce() -> String) {
         if self.count == 0 {
             self.example = format!("the first is {partition}@{first}: {}", why());
@@ -30,11 +31,11 @@ pub(super) struct Findings {
     pub(super) skipped: Offenders,
     pub(super) expired: Offenders,
     /// Within a session with missing lines.
-    pub(super) obscured: Doubt,
+    pub(super) obscured: Uncertain,
     /// Between two sessions, although lines of a third one may be missing.
-    pub(super) between: Doubt,
+    pub(super) between: Uncertain,
     /// Before the first session.
-    pub(super) before: Doubt,
+    pub(super) before: Uncertain,
     pub(super) in_flight: u64,
     pub(super) not_owed: u64,
     pub(super) expired_before: u64,
@@ -124,13 +125,15 @@ impl Findings {
     }
 
     /// The doubts about the group `id`.
-    pub(super) fn doubts(&self, id: &str, doubts: &mut Vec<String>) {
+    pub(super) fn doubts(&self, id: &str, doubts: &mut Doubts) {
         let Self { obscured, between, before, in_flight, deleted, .. } = self;
-        let mut add = |count: u64, doubt: String| {
+        let mut add_about = |subject, count: u64, doubt: String| {
             if count > 0 {
-                doubts.push(format!("group {id}: {count} acknowledged messages {doubt}"));
+                doubts.push_about(subject, format!("group {id}: {count} acknowledged messages {doubt}"));
             }
         };
+        add_about(Subject::InFlight { group: id.to_owned() }, *in_flight, "are still in flight".to_owned());
+        let mut add = |count, doubt| add_about(Subject::Other, count, doubt);
         add(
             obscured.count,
             format!("are not in the lines of its replicas, but some of these are missing; {}", obscured.example),
@@ -150,7 +153,6 @@ impl Findings {
                 before.example
             ),
         );
-        add(*in_flight, "are still in flight".to_owned());
         add(*deleted, "were deleted by the broker before the group read them".to_owned());
     }
 }

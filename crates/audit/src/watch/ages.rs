@@ -7,6 +7,7 @@ use journal::{Entry, Line, Range};
 
 use super::SETTLED;
 use crate::document::{Effect, Group};
+use crate::doubt::{Doubt, Subject};
 use crate::instance::Instance;
 
 /// A topic and a partition.
@@ -22,7 +23,7 @@ pub(super) struct Ages {
     received: BTreeMap<String, BTreeMap<Place, i64>>,
     /// The lines of each process, and since when its first missing line has been missing.
     instances: BTreeMap<String, (Instance, Option<(u64, Instant)>)>,
-    /// Since when there has been a doubt, by its text without digits.
+    /// Since when there has been another doubt, by its text without digits.
     doubts: BTreeMap<String, (Instant, Instant)>,
     /// Since when a count has been above zero.
     counts: BTreeMap<(String, &'static str), Instant>,
@@ -79,18 +80,16 @@ impl Ages {
     }
 
     /// Whether a doubt has lasted so long that no line on its way explains it.
-    pub(super) fn is_settled(&mut self, doubt: &str, now: Instant) -> bool {
-        if let Some((_, (_, since))) =
-            self.instances.iter().find(|(name, _)| doubt.starts_with(&format!("lines of instance {name} ")))
-        {
-            return since.is_some_and(|(_, since)| now.duration_since(since) >= SETTLED);
+    pub(super) fn is_settled(&mut self, doubt: &Doubt, now: Instant) -> bool {
+        match &doubt.subject {
+            Subject::MissingLines { instance } => {
+                let since = self.instances.get(instance).and_then(|(_, missing_since)| *missing_since);
+                return since.is_some_and(|(_, since)| now.duration_since(since) >= SETTLED);
+            }
+            Subject::InFlight { group } => return self.is_behind(group, now),
+            Subject::Other => {}
         }
-        if doubt.contains("in flight")
-            && let Some(group) = self.topics.keys().find(|group| doubt.starts_with(&format!("group {group}: ")))
-        {
-            return self.is_behind(group, now);
-        }
-        let kind: String = doubt.chars().filter(|c| !c.is_ascii_digit()).collect();
+        let kind: String = doubt.to_string().chars().filter(|c| !c.is_ascii_digit()).collect();
         let (since, last) = self.doubts.entry(kind).or_insert((now, now));
         // It was not there when the state was shown before.
         if now.duration_since(*last) > SETTLED / 4 {
