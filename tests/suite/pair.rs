@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use journal::{Entry, Line};
 use rustix::process::Signal;
 use testbed::{Process, consumer, producer};
 
@@ -12,12 +13,15 @@ use crate::topic::{DEADLINE, Topic};
 /// Sends `messages` messages at 100 a second, and waits until they are acknowledged.
 ///
 /// # Errors
-/// The producer ends with an exit code other than 0.
+/// The producer ends with an exit code other than 0, or an acknowledgement has no offset: the broker took the message for one that it
+/// had already.
 pub(crate) fn send(topic: &Topic, messages: u64) -> Result<Process> {
     let messages = messages.to_string();
     let more = [("PRODUCER_RATE_PER_SEC", "100"), ("PRODUCER_MAX_MESSAGES", messages.as_str())];
     let mut producer = producer(&topic.variables(), &more);
     ensure!(producer.wait().code() == Some(0), "{}", producer.text());
+    let has_offset = |line: &Line| !matches!(&line.entry, Entry::Delivered(delivered) if delivered.offset < 0);
+    ensure!(producer.lines().iter().all(has_offset), "acknowledged without an offset:\n{}", producer.text());
     Ok(producer)
 }
 
