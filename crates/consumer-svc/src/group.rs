@@ -99,10 +99,13 @@ impl Group {
     /// Stores and commits the offsets at the end of the log where sessions begin. If the replica were killed before its first message,
     /// the next session would otherwise begin at the new end of the log, and the group would miss all messages in between.
     fn commit_beginnings(&self, consumer: &BaseConsumer<Self>, begin: &[Next]) -> KafkaResult<()> {
-        if begin.is_empty() {
+        let mut state = self.state();
+        // Without their line, nothing would say where these sessions began.
+        if begin.is_empty() || state.write_error.is_some() {
             return Ok(());
         }
-        self.state().positions.store(consumer, begin);
+        state.positions.store(consumer, begin);
+        drop(state);
         consumer.commit_consumer_state(CommitMode::Async)
     }
 
