@@ -4,6 +4,8 @@
 
 #[path = "model/history.rs"]
 mod history;
+#[path = "model/lines.rs"]
+mod lines;
 #[path = "model/naive.rs"]
 mod naive;
 #[path = "model/sessions.rs"]
