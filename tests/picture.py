@@ -20,6 +20,7 @@ import matplotlib.pyplot as plt  # noqa: E402
 PROMETHEUS, PICTURE, START = sys.argv[1], sys.argv[2], int(sys.argv[3])
 EVENTS = [(int(at), text) for at, text in (event.split("=", 1) for event in sys.argv[4:])]
 END = int(time.time())
+STEP = 5
 
 GRAPHS = [
     ("messages a second", [
@@ -39,18 +40,30 @@ GRAPHS = [
 
 
 def series(query):
-    parameters = urllib.parse.urlencode({"query": query, "start": START, "end": END, "step": 5})
+    parameters = urllib.parse.urlencode({"query": query, "start": START, "end": END, "step": STEP})
     with urllib.request.urlopen(f"{PROMETHEUS}/api/v1/query_range?{parameters}", timeout=30) as answer:
         return json.load(answer)["data"]["result"]
+
+
+def points(result):
+    """The times in minutes and the values. Where samples are missing, the process did not live, so a gap is drawn there."""
+    times, values = [], []
+    for at, value in result["values"]:
+        minutes = (at - START) / 60
+        if times and minutes - times[-1] > 1.5 * STEP / 60:
+            times.append(minutes)
+            values.append(float("nan"))
+        times.append(minutes)
+        values.append(float(value))
+    return times, values
 
 
 figure, axes = plt.subplots(len(GRAPHS) + 1, 1, figsize=(10, 12), sharex=True, layout="constrained")
 for axis, (title, lines) in zip(axes, GRAPHS):
     for name, query, label in lines:
         for result in series(query):
-            times = [(at - START) / 60 for at, _ in result["values"]]
             legend = name or f"replica {result['metric'][label].split(':')[0]}"
-            axis.plot(times, [float(value) for _, value in result["values"]], label=legend)
+            axis.plot(*points(result), label=legend)
     axis.set_ylabel(title)
     axis.set_ylim(bottom=0)
     axis.legend(loc="upper left", fontsize="small")
@@ -59,7 +72,7 @@ fired = {}
 for result in series('ALERTS{alertstate="firing"}'):
     fired.setdefault(result["metric"]["alertname"], set()).update(at for at, _ in result["values"])
 for row, (name, times) in enumerate(sorted(fired.items())):
-    axes[-1].barh([row] * len(times), 5 / 60, left=[(at - START) / 60 for at in sorted(times)], color="tab:red")
+    axes[-1].barh([row] * len(times), STEP / 60, left=[(at - START) / 60 for at in sorted(times)], color="tab:red")
     print(f"fired: {name} from {min(times) - START:.0f} s to {max(times) - START:.0f} s")
 axes[-1].set_yticks(range(len(fired)), sorted(fired), fontsize="small")
 axes[-1].set_ylabel("firing alerts")

@@ -2,7 +2,6 @@
 
 use anyhow::Result;
 
-use crate::protocol::Protocol;
 use crate::resources::Resources;
 
 /// Returns the numbers that it saw, as a text for the table, or an error.
@@ -12,8 +11,8 @@ pub(crate) type Test = Box<dyn FnOnce(&Resources) -> Result<String> + Send>;
 pub(crate) struct Claim {
     /// The path of the test function.
     pub(crate) name: &'static str,
-    /// The group protocol, if the test runs with several.
-    pub(crate) protocol: Option<Protocol>,
+    /// With what the test runs, such as a group protocol, if it runs with several.
+    pub(crate) variant: Option<String>,
     /// The highest number of service processes that the test runs at the same time.
     pub(crate) processes: usize,
     /// The test.
@@ -29,36 +28,41 @@ impl Claim {
     /// The name that selects the test on the command line.
     pub(crate) fn title(&self) -> String {
         let name = self.name.split_once("::").map_or(self.name, |(_, name)| name);
-        self.protocol.map_or_else(|| name.to_owned(), |protocol| format!("{name} [{protocol}]"))
+        self.variant.as_ref().map_or_else(|| name.to_owned(), |variant| format!("{name} [{variant}]"))
     }
 }
 
-/// Lists the tests of a file: the function, in parentheses the number of its processes, and the protocols with which it runs.
+/// Lists the tests of a file: the function, in parentheses the number of its processes, and the variants with which it runs.
 macro_rules! claims {
-    ($($name:ident($processes:literal) $(on $protocols:expr)?;)*) => {
+    ($($name:ident($processes:literal) $(on $variants:expr)?;)*) => {
         /// The tests of this file.
         pub(crate) fn claims() -> Vec<$crate::claim::Claim> {
-            [$($crate::claim::claims!(@ $name, $processes $(, $protocols)?)),*].into_iter().flatten().collect()
+            [$($crate::claim::claims_of!($name($processes) $(on $variants)?)),*].into_iter().flatten().collect()
         }
     };
-    (@ $name:ident, $processes:literal) => {
+}
+pub(crate) use claims;
+
+/// The claims of one test function, one for each variant.
+macro_rules! claims_of {
+    ($name:ident($processes:literal)) => {
         vec![$crate::claim::Claim {
             name: concat!(module_path!(), "::", stringify!($name)),
-            protocol: None,
+            variant: None,
             processes: $processes,
             test: Box::new($name),
         }]
     };
-    (@ $name:ident, $processes:literal, $protocols:expr) => {
-        $protocols
+    ($name:ident($processes:literal) on $variants:expr) => {
+        $variants
             .into_iter()
-            .map(|protocol| $crate::claim::Claim {
+            .map(|variant| $crate::claim::Claim {
                 name: concat!(module_path!(), "::", stringify!($name)),
-                protocol: Some(protocol),
+                variant: Some(variant.to_string()),
                 processes: $processes,
-                test: Box::new(move |resources| $name(resources, protocol)),
+                test: Box::new(move |resources| $name(resources, variant)),
             })
             .collect::<Vec<_>>()
     };
 }
-pub(crate) use claims;
+pub(crate) use claims_of;

@@ -1,4 +1,4 @@
-//! A cluster of three brokers in containers, of which one can be frozen, stopped and restarted.
+//! A cluster of three brokers in containers, of which one can be frozen, killed, stopped and restarted.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -6,14 +6,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use testcontainers_modules::testcontainers::core::ExecCommand;
 use testcontainers_modules::testcontainers::runners::SyncRunner as _;
 use testcontainers_modules::testcontainers::{Container, ContainerRequest, GenericImage, ImageExt as _};
 
-use crate::broker::{IMAGE, LABEL, NO_DOCKER, free_port};
+use crate::broker::{IMAGE, LABEL, NO_DOCKER, execute, free_port};
 use crate::kafka::Endpoint;
 use crate::topic::{ANSWER_TIMEOUT, DEADLINE, Topic};
 
-const BROKERS: usize = 3;
+pub(crate) const BROKERS: usize = 3;
 
 /// Settings that all brokers share and that differ from Kafka's defaults.
 const SETTINGS: [(&str, &str); 12] = [
@@ -36,6 +37,7 @@ const SETTINGS: [(&str, &str); 12] = [
 pub(crate) struct Cluster {
     containers: Vec<Container<GenericImage>>,
     ports: Vec<u16>,
+    controller_ports: Vec<u16>,
 }
 
 impl Cluster {
@@ -66,15 +68,14 @@ impl Cluster {
             }
             containers.push(request.start().context(NO_DOCKER)?);
         }
-        let cluster = Self { containers, ports };
+        let cluster = Self { containers, ports, controller_ports: controllers };
         cluster.wait_for_brokers(BROKERS)?;
         Ok(cluster)
     }
 
     /// Where clients connect.
     pub(crate) fn endpoint(&self) -> Endpoint {
-        let addresses: Vec<String> = (1..=BROKERS).map(|id| self.address(id)).collect();
-        Endpoint { bootstrap_servers: addresses.join(","), account: None }
+        Endpoint { bootstrap_servers: addresses(&self.ports, None), account: None }
     }
 
     /// The address of a broker.
@@ -111,37 +112,113 @@ impl Cluster {
         }
     }
 
+    /// Waits until every replica of every partition is in sync.
+    ///
+    /// # Errors
+    /// That is not so within the deadline.
+    pub(crate) fn wait_for_replicas(&self) -> Result<()> {
+        let deadline = Instant::now() + DEADLINE;
+        let mut config = rdkafka::ClientConfig::new();
+        let client: BaseConsumer = config.set("bootstrap.servers", self.endpoint().bootstrap_servers).create()?;
+        loop {
+            let metadata = client.fetch_metadata(None, ANSWER_TIMEOUT)?;
+            let partitions = metadata.topics().iter().flat_map(|topic| topic.partitions());
+            let behind = partitions.filter(|partition| partition.isr().len() < partition.replicas().len()).count();
+            if behind == 0 {
+                return Ok(());
+            }
+            ensure!(Instant::now() < deadline, "{behind} partitions have replicas that are not in sync");
+            std::thread::park_timeout(Duration::from_millis(500));
+        }
+    }
+
+    /// The broker that coordinates a group, as Kafka's own tool reports it. `failed` is a broker that can't be asked.
+    ///
+    /// # Errors
+    /// The tool failed, or its output can't be parsed.
+    pub(crate) fn coordinator(&self, group: &str, failed: Option<usize>) -> Result<usize> {
+        let brokers = addresses(&self.ports, failed);
+        let arguments = ["--bootstrap-server", &brokers, "--describe", "--state", "--group", group];
+        let output = self.tool("kafka-consumer-groups.sh", &arguments)?;
+        // The column contains `localhost:34001 (2)`.
+        let row = output.lines().skip_while(|line| !line.contains("COORDINATOR (ID)")).nth(1).unwrap_or_default();
+        let id = row.split_once('(').and_then(|(_, rest)| rest.split_once(')')).and_then(|(id, _)| id.parse().ok());
+        id.with_context(|| format!("no coordinator in:\n{output}"))
+    }
+
+    /// The broker that is the active controller, as Kafka's own tool reports it. `failed` is a broker that can't be asked.
+    ///
+    /// # Errors
+    /// The tool failed, or its output can't be parsed.
+    pub(crate) fn controller(&self, failed: Option<usize>) -> Result<usize> {
+        let controllers = addresses(&self.controller_ports, failed);
+        let output =
+            self.tool("kafka-metadata-quorum.sh", &["--bootstrap-controller", &controllers, "describe", "--status"])?;
+        let leader = output.lines().find_map(|line| line.strip_prefix("LeaderId:"));
+        leader.and_then(|id| id.trim().parse().ok()).with_context(|| format!("no leader in:\n{output}"))
+    }
+
+    /// Executes one of Kafka's tools in the container of the first broker that runs.
+    fn tool(&self, script: &str, arguments: &[&str]) -> Result<String> {
+        let mut command = vec![format!("/opt/kafka/bin/{script}")];
+        command.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+        let is_running = |container: &&Container<GenericImage>| {
+            let state = docker(&["inspect", "-f", "{{.State.Status}}", container.id()]);
+            state.is_ok_and(|state| state.trim() == "running")
+        };
+        let container = self.containers.iter().find(is_running).context("no broker runs")?;
+        execute(container, script, ExecCommand::new(command))
+    }
+
     /// Freezes a broker: it accepts connections and does not answer.
     ///
     /// # Errors
     /// Docker could not freeze it.
     pub(crate) fn freeze(&self, id: usize) -> Result<()> {
-        self.docker("pause", id)
+        docker(&["pause", self.containers[id - 1].id()]).map(drop)
     }
 
-    /// Ends [`Cluster::freeze`].
+    /// Kills a broker with SIGKILL.
+    ///
+    /// # Errors
+    /// Docker could not kill it.
+    pub(crate) fn kill(&self, id: usize) -> Result<()> {
+        docker(&["kill", self.containers[id - 1].id()]).map(drop)
+    }
+
+    /// Stops a broker with SIGTERM.
     ///
     /// # Errors
     /// Docker could not do it.
-    pub(crate) fn thaw(&self, id: usize) -> Result<()> {
-        self.docker("unpause", id)
+    pub(crate) fn stop(&self, id: usize) -> Result<()> {
+        Ok(self.containers[id - 1].stop_with_timeout(Some(60))?)
     }
 
-    /// The library has no function for this.
-    fn docker(&self, command: &str, id: usize) -> Result<()> {
-        let output =
-            Command::new("docker").args([command, self.containers[id - 1].id()]).output().context(NO_DOCKER)?;
-        ensure!(output.status.success(), "docker {command}: {}", String::from_utf8_lossy(&output.stderr));
-        Ok(())
-    }
-
-    /// Stops a broker with SIGTERM, and starts it again.
+    /// Makes every broker run again, whether it was frozen, killed or stopped, and waits until all are back.
     ///
     /// # Errors
-    /// Docker could not do it, or the broker does not come back.
-    pub(crate) fn restart(&self, id: usize) -> Result<()> {
-        self.containers[id - 1].stop_with_timeout(Some(60))?;
-        self.containers[id - 1].start()?;
+    /// Docker could not do it, or the brokers do not come back.
+    pub(crate) fn heal(&self) -> Result<()> {
+        for container in &self.containers {
+            match docker(&["inspect", "-f", "{{.State.Status}}", container.id()])?.trim() {
+                "running" => {}
+                "paused" => drop(docker(&["unpause", container.id()])?),
+                _ => container.start()?,
+            }
+        }
         self.wait_for_brokers(BROKERS)
     }
+}
+
+/// The addresses with these ports, one for each broker but the one that `failed`.
+fn addresses(ports: &[u16], failed: Option<usize>) -> String {
+    let ports = (1..).zip(ports).filter(|(id, _)| Some(*id) != failed);
+    ports.map(|(_, port)| format!("localhost:{port}")).collect::<Vec<_>>().join(",")
+}
+
+/// Executes a command of Docker for which the library has no function.
+fn docker(arguments: &[&str]) -> Result<String> {
+    let output = Command::new("docker").args(arguments).output().context(NO_DOCKER)?;
+    ensure!(output.status.success(), "docker {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(String::from_utf8(output.stdout)?)
 }

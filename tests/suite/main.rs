@@ -62,8 +62,13 @@ fn main() -> ExitCode {
         secured::claims(),
         compatibility::claims(),
     ];
-    let claims = claims.into_iter().flatten().enumerate();
-    let trials = claims.map(|(index, claim)| table.trial(index, claim, &resources)).collect();
+    let claims = claims.into_iter().flatten().map(|claim| (claim, false));
+    let on_request = partial_outages::claims_on_request().into_iter().map(|claim| (claim, true));
+    let trials = claims
+        .chain(on_request)
+        .enumerate()
+        .map(|(index, (claim, is_on_request))| table.trial(index, claim, &resources).with_ignored_flag(is_on_request));
+    let trials = trials.collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
     table.print();
     // Dropping the last reference to the resources removes the broker's container.

@@ -1,9 +1,11 @@
 //! What the tests share: one Kafka, and the processor time of this machine.
 
-use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
+use std::ops::Deref;
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use anyhow::{Error, Result};
 
+use crate::cluster::Cluster;
 use crate::kafka::Kafka;
 use crate::secured::listeners::Secured;
 use crate::topic::Topic;
@@ -16,6 +18,7 @@ const PROCESSES_MAX: usize = 16;
 pub(crate) struct Resources {
     kafka: OnceLock<Result<Kafka, String>>,
     secured: OnceLock<Result<Secured, String>>,
+    cluster: Mutex<Option<Cluster>>,
     processes: Mutex<usize>,
     freed: Condvar,
 }
@@ -39,6 +42,20 @@ impl Resources {
         secured.as_ref().map_err(|error| Error::msg(error.clone()))
     }
 
+    /// The cluster of three brokers, for one test at a time. It starts when the first test asks for it, and all its brokers run,
+    /// whatever the test before has done to them.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub(crate) fn cluster(&self) -> Result<BorrowedCluster<'_>> {
+        let mut cluster = self.cluster.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*cluster {
+            Some(cluster) => cluster.heal()?,
+            None => *cluster = Some(Cluster::start()?),
+        }
+        Ok(BorrowedCluster(cluster))
+    }
+
     /// Creates a topic on the shared Kafka.
     ///
     /// # Errors
@@ -54,6 +71,17 @@ impl Resources {
         let waited = self.freed.wait_while(running, |running| *running + processes > PROCESSES_MAX);
         *waited.unwrap_or_else(PoisonError::into_inner) += processes;
         Slots { resources: self, processes }
+    }
+}
+
+/// The cluster of three brokers, while a test uses it.
+pub(crate) struct BorrowedCluster<'a>(MutexGuard<'a, Option<Cluster>>);
+
+impl Deref for BorrowedCluster<'_> {
+    type Target = Cluster;
+
+    fn deref(&self) -> &Cluster {
+        self.0.as_ref().expect("the cluster was started before it was borrowed")
     }
 }
 

@@ -19,7 +19,7 @@ struct Row {
     /// Position of the test in the suite. The rows have this order, whichever test ends first.
     index: usize,
     claim: String,
-    protocol: String,
+    variant: String,
     numbers: String,
     has_held: bool,
 }
@@ -28,7 +28,7 @@ impl Table {
     /// Makes a trial of a claim, which adds its row to this table.
     pub(crate) fn trial(self: &Arc<Self>, index: usize, claim: Claim, resources: &Arc<Resources>) -> Trial {
         let (table, resources) = (Arc::clone(self), Arc::clone(resources));
-        let (title, sentence, protocol) = (claim.title(), claim.sentence(), claim.protocol);
+        let (title, sentence, variant) = (claim.title(), claim.sentence(), claim.variant.clone());
         Trial::test(title, move || {
             let slots = resources.reserve(claim.processes);
             let outcome = match catch_unwind(AssertUnwindSafe(|| (claim.test)(&resources))) {
@@ -42,8 +42,8 @@ impl Table {
                 // The test harness prints the whole error above the table.
                 Err(error) => error.lines().next().unwrap_or_default().chars().take(80).collect(),
             };
-            let protocol = protocol.map_or_else(|| "–".to_owned(), |protocol| protocol.to_string());
-            let row = Row { index, claim: sentence, protocol, numbers, has_held: outcome.is_ok() };
+            let variant = variant.unwrap_or_else(|| "–".to_owned());
+            let row = Row { index, claim: sentence, variant, numbers, has_held: outcome.is_ok() };
             table.0.lock().unwrap_or_else(PoisonError::into_inner).push(row);
             outcome.map(drop).map_err(Failed::from)
         })
@@ -56,10 +56,10 @@ impl Table {
             return;
         }
         rows.sort_by_key(|row| row.index);
-        let mut text = String::from("\n| claim | protocol | numbers | verdict |\n|---|---|---|---|\n");
-        for Row { claim, protocol, numbers, has_held, .. } in &*rows {
+        let mut text = String::from("\n| claim | with | numbers | verdict |\n|---|---|---|---|\n");
+        for Row { claim, variant, numbers, has_held, .. } in &*rows {
             let verdict = if *has_held { "holds" } else { "FAILED" };
-            text.push_str(&format!("| {claim} | {protocol} | {numbers} | {verdict} |\n"));
+            text.push_str(&format!("| {claim} | {variant} | {numbers} | {verdict} |\n"));
         }
         let held = rows.iter().filter(|row| row.has_held).count();
         text.push_str(&format!("\n{held} of {} claims hold.\n", rows.len()));

@@ -29,16 +29,22 @@ impl Topic {
     /// # Errors
     /// The broker refuses.
     pub(crate) fn create(endpoint: &Endpoint, partitions: i32) -> Result<Self> {
-        Self::create_replicated(endpoint, partitions, 1)
+        Self::create_replicated(endpoint, partitions, 1, &[])
     }
 
-    /// Creates a topic with `replicas` replicas of each partition.
+    /// Creates a topic with `replicas` replicas of each partition, and with these properties.
     ///
     /// # Errors
     /// The broker refuses.
-    pub(crate) fn create_replicated(endpoint: &Endpoint, partitions: i32, replicas: i32) -> Result<Self> {
+    pub(crate) fn create_replicated(
+        endpoint: &Endpoint,
+        partitions: i32,
+        replicas: i32,
+        properties: &[(&str, &str)],
+    ) -> Result<Self> {
         let topic = Self { endpoint: endpoint.clone(), name: format!("e2e-{}", testbed::topic()) };
         let new_topic = NewTopic::new(&topic.name, partitions, TopicReplication::Fixed(replicas));
+        let new_topic = properties.iter().fold(new_topic, |topic, (name, value)| topic.set(name, value));
         topic.administer(async |admin, options| {
             admin.create_topics([&new_topic], &options).await?.remove(0).map_err(refused)
         })?;
