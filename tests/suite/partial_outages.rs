@@ -81,7 +81,8 @@ fn partitions_with_too_few_replicas_in_sync_are_named_and_delivered_later(resour
     cluster.kill(away)?;
     let all_are_late = |load: &Load| load.lines(NOT_ACKNOWLEDGED).iter().any(|line| line["late"] == PARTITIONS);
     while !all_are_late(&load) {
-        ensure!(start.elapsed() < SAID_AFTER, "not named: {:?}", load.lines(NOT_ACKNOWLEDGED));
+        let last = || load.producer.text().lines().rev().take(3).map(str::to_owned).collect::<Vec<_>>();
+        ensure!(start.elapsed() < SAID_AFTER, "not named, but: {:#?}", last());
         load::wait(Duration::from_millis(200));
     }
     let said = start.elapsed();
