@@ -122,6 +122,14 @@ impl<C: ConsumerContext> Inbox<C> {
         unsafe { rd_kafka_queue_length(self.events.pointer()) > 0 }
     }
 
+    /// How many messages wait.
+    #[cfg(test)]
+    #[expect(unsafe_code, reason = "rdkafka has no safe function for queues of one's own")]
+    fn waiting(&self) -> usize {
+        // SAFETY: the queue is valid.
+        unsafe { rd_kafka_queue_length(self.messages.pointer()) }
+    }
+
     /// Blocks until something arrives in one of the two queues, for `timeout` at most. Returns at once if something has arrived since
     /// the last call.
     pub(crate) fn wait(&self, timeout: Duration) {
@@ -228,4 +236,170 @@ impl Bell {
 unsafe extern "C" fn ring(_: *mut rd_kafka_t, bell: *mut c_void) {
     // SAFETY: by the contract of this function.
     unsafe { &*bell.cast_const().cast::<Bell>() }.ring();
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::time::Instant;
+
+    use rdkafka::ClientConfig;
+    use rdkafka::consumer::DefaultConsumerContext;
+    use rdkafka::mocking::MockCluster;
+    use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer as _};
+    use rdkafka::{Offset, TopicPartitionList};
+
+    use super::*;
+
+    const TOPIC: &str = "t";
+    const DEADLINE: Duration = Duration::from_secs(20);
+
+    struct Setup {
+        inbox: Inbox<DefaultConsumerContext>,
+        producer: BaseProducer,
+        // Dropped after its clients.
+        _broker: MockCluster<'static, DefaultProducerContext>,
+    }
+
+    /// A broker with a topic of two partitions, and a consumer that is a member of no group yet.
+    fn setup() -> Setup {
+        let broker = MockCluster::new(1).unwrap();
+        broker.create_topic(TOPIC, 2, 1).unwrap();
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", broker.bootstrap_servers()).set("group.id", "g");
+        let producer = config.create().unwrap();
+        config.set("enable.auto.commit", "false").set("enable.auto.offset.store", "false");
+        config.set("auto.offset.reset", "error").set("fetch.wait.max.ms", "10");
+        let consumer: BaseConsumer = config.create().unwrap();
+        Setup { inbox: Inbox::new(Arc::new(consumer)).unwrap(), producer, _broker: broker }
+    }
+
+    impl Setup {
+        fn send(&self, partition: i32, value: &str) {
+            self.producer.send(BaseRecord::<(), str>::to(TOPIC).partition(partition).payload(value)).unwrap();
+            self.producer.flush(DEADLINE).unwrap();
+        }
+
+        /// Assigns the partitions from these offsets; none is assigned if the list is empty.
+        fn assign(&self, offsets: &[(i32, i64)]) {
+            let mut list = TopicPartitionList::new();
+            for (partition, offset) in offsets {
+                list.add_partition_offset(TOPIC, *partition, Offset::Offset(*offset)).unwrap();
+            }
+            self.inbox.consumer.assign(&list).unwrap();
+        }
+
+        /// Waits as the loop does until `count` messages were taken: their partition, offset and value, or their error.
+        fn take(&self, count: usize) -> Vec<(i32, i64, String)> {
+            let until = Instant::now() + DEADLINE;
+            let mut taken = Vec::new();
+            while taken.len() < count {
+                assert!(Instant::now() < until, "{taken:?}");
+                let Ok(()) = self.inbox.take(count - taken.len(), |message| {
+                    let value = String::from_utf8_lossy(message.value().unwrap_or_default()).into_owned();
+                    let value = message.error().map_or(value, |error| format!("{error:?}"));
+                    taken.push((message.partition(), message.offset(), value));
+                    Ok::<_, Infallible>(())
+                });
+                while self.inbox.has_events() {
+                    assert!(
+                        !matches!(self.inbox.consumer.poll(Duration::ZERO), Some(Ok(_))),
+                        "a message beside the inbox"
+                    );
+                }
+                self.inbox.wait(Duration::from_millis(10));
+            }
+            taken
+        }
+    }
+
+    fn message(partition: i32, offset: i64, value: &str) -> (i32, i64, String) {
+        (partition, offset, value.to_owned())
+    }
+
+    #[test]
+    fn messages_of_assigned_partitions_arrive_in_order_and_again_after_another_assignment() {
+        let setup = setup();
+        for value in ["a", "b", "c"] {
+            setup.send(0, value);
+        }
+        setup.send(1, "x");
+        setup.inbox.forward(TOPIC, &[0]);
+        setup.assign(&[(0, 1)]);
+        assert_eq!(setup.take(2), [message(0, 1, "b"), message(0, 2, "c")]);
+        // The end of an assignment ends the forwarding.
+        setup.assign(&[]);
+        setup.inbox.forward(TOPIC, &[0, 1]);
+        setup.assign(&[(0, 0), (1, 0)]);
+        let mut taken = setup.take(4);
+        taken.sort();
+        let expected = [message(0, 0, "a"), message(0, 1, "b"), message(0, 2, "c"), message(1, 0, "x")];
+        assert_eq!(taken, expected);
+    }
+
+    #[test]
+    fn messages_that_wait_when_their_partition_is_taken_away_are_dropped() {
+        let setup = setup();
+        setup.send(0, "old");
+        setup.send(1, "other");
+        setup.inbox.forward(TOPIC, &[0]);
+        setup.assign(&[(0, 0)]);
+        // The bell rings when the message has arrived.
+        let until = Instant::now() + DEADLINE;
+        while setup.inbox.waiting() == 0 && Instant::now() < until {
+            setup.inbox.wait(Duration::from_millis(10));
+        }
+        assert_eq!(setup.inbox.waiting(), 1);
+        setup.assign(&[]);
+        setup.inbox.forward(TOPIC, &[1]);
+        setup.assign(&[(1, 0)]);
+        assert_eq!(setup.take(1), [message(1, 0, "other")]);
+    }
+
+    #[test]
+    fn an_error_of_a_partition_arrives_in_the_place_of_a_message() {
+        let setup = setup();
+        setup.inbox.forward(TOPIC, &[0]);
+        setup.assign(&[(0, 100)]);
+        let [(partition, _, error)] = &setup.take(1)[..] else { panic!("one error") };
+        assert_eq!((*partition, error.as_str()), (0, "RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET"));
+    }
+
+    #[test]
+    fn after_an_error_of_the_handler_the_rest_of_the_batch_is_dropped() {
+        let setup = setup();
+        for value in ["a", "b", "c"] {
+            setup.send(0, value);
+        }
+        setup.inbox.forward(TOPIC, &[0]);
+        setup.assign(&[(0, 0)]);
+        let until = Instant::now() + DEADLINE;
+        while setup.inbox.waiting() < 3 && Instant::now() < until {
+            setup.inbox.wait(Duration::from_millis(10));
+        }
+        let mut offsets = Vec::new();
+        let outcome = setup.inbox.take(BATCH_MAX, |message| {
+            offsets.push(message.offset());
+            if message.offset() == 1 { Err("full") } else { Ok(()) }
+        });
+        assert_eq!((outcome, offsets, setup.inbox.waiting()), (Err("full"), vec![0, 1], 0));
+    }
+
+    #[test]
+    fn a_ring_before_the_wait_is_not_missed_and_wakes_once() {
+        let bell = Bell::default();
+        bell.ring();
+        let started = Instant::now();
+        bell.wait(DEADLINE);
+        assert!(started.elapsed() < DEADLINE);
+        let started = Instant::now();
+        bell.wait(Duration::from_millis(20));
+        assert!(started.elapsed() >= Duration::from_millis(20));
+    }
+
+    #[test]
+    fn a_consumer_without_a_group_has_no_inbox() {
+        let consumer: BaseConsumer = ClientConfig::new().set("bootstrap.servers", "127.0.0.1:1").create().unwrap();
+        assert!(Inbox::new(Arc::new(consumer)).is_err());
+    }
 }

@@ -41,7 +41,7 @@ pub(crate) const CONSUMER: &[DefaultProperty] = &[
     (
         "fetch.max.bytes",
         "1048576",
-        "limits memory: a response with messages of 100 bytes takes ten times this size until they are processed",
+        "limits memory: the messages of a response are unpacked at once, into several times its size",
     ),
     ("fetch.queue.backoff.ms", "1", "when the queue is full, the next fetch waits for 1 ms instead of 1 s"),
     ("queued.max.messages.kbytes", "4096", "limits memory; a sixteenth of librdkafka's default, at the same speed"),
