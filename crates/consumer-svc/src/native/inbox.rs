@@ -287,6 +287,9 @@ mod tests {
                 list.add_partition_offset(TOPIC, *partition, Offset::Offset(*offset)).unwrap();
             }
             self.inbox.consumer.assign(&list).unwrap();
+            // The end of the former assignment is under way when `assign` returns, and complete when a later question is answered. A group
+            // waits for it before it assigns anything again.
+            self.inbox.consumer.assignment().unwrap();
         }
 
         /// Waits as the loop does until `count` messages were taken: their partition, offset and value, or their error.
