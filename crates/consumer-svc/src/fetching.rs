@@ -48,7 +48,7 @@ impl Fetching {
     /// To be called regularly: counts the messages in `received`, and logs late partitions. Returns why the replica is not ready, if
     /// partitions are late. `is_explained` says that the log explains already why no broker is reached.
     pub(crate) fn tick(&mut self, received: &mut Received, is_explained: bool, now: Instant) -> Option<String> {
-        let received = std::mem::take(&mut received.0);
+        let received = received.take();
         if let Some(partitions) = &mut self.partitions {
             for (partition, count) in received {
                 let (counter, last) = partitions.series(partition);
@@ -62,13 +62,44 @@ impl Fetching {
     }
 }
 
-/// How many messages of each partition were received since the last tick. Kept apart, so that a message costs no label look-up.
+/// How many messages were received in all, and how many of each partition since the last tick. Kept apart from the metrics, so that a
+/// message costs no label look-up.
 #[derive(Debug, Default)]
-pub(crate) struct Received(BTreeMap<i32, u64>);
+pub(crate) struct Received {
+    total: u64,
+    counts: BTreeMap<i32, u64>,
+    /// The partition of the last message, and how many of its messages `counts` does not contain yet. Messages arrive in long
+    /// stretches of one partition.
+    last: (i32, u64),
+}
 
 impl Received {
+    /// How many messages were counted.
+    pub(crate) fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// Counts a message.
     pub(crate) fn count(&mut self, partition: i32) {
-        *self.0.entry(partition).or_default() += 1;
+        self.total += 1;
+        if self.last.0 != partition {
+            self.note_last();
+            self.last.0 = partition;
+        }
+        self.last.1 += 1;
+    }
+
+    fn note_last(&mut self) {
+        let (partition, count) = self.last;
+        if count > 0 {
+            *self.counts.entry(partition).or_default() += count;
+            self.last.1 = 0;
+        }
+    }
+
+    fn take(&mut self) -> BTreeMap<i32, u64> {
+        self.note_last();
+        std::mem::take(&mut self.counts)
     }
 }
 
@@ -103,5 +134,21 @@ impl PartitionMetrics {
             let name = partition.to_string();
             (self.received.with_label_values(&[&name]), self.last.with(&[&name]))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_message_is_counted_once_and_with_its_own_partition() {
+        let mut received = Received::default();
+        [3, 3, 0, 3, -1, 0, 0].into_iter().for_each(|partition| received.count(partition));
+        assert_eq!(received.take(), BTreeMap::from([(-1, 1), (0, 3), (3, 3)]));
+        assert!(received.take().is_empty());
+        received.count(0);
+        assert_eq!(received.take(), BTreeMap::from([(0, 1)]));
+        assert_eq!(received.total(), 8);
     }
 }

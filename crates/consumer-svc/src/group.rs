@@ -1,7 +1,8 @@
 //! librdkafka's callbacks of the consumer: rebalances, commit results, errors, statistics and log lines.
 
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Duration;
 
 use journal::Beginnings;
 use kafka_config::AutoOffsetReset;
@@ -9,16 +10,17 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code};
-use rdkafka::message::{BorrowedMessage, Message as _};
 use rdkafka::types::RDKafkaRespErr;
-use rdkafka::{Statistics, TopicPartitionList};
-use service::Access;
+use rdkafka::{Offset, Statistics, TopicPartitionList};
+use service::{Access, NativeMessage, Traces};
 use tracing::warn;
 
 use crate::beginnings;
-use crate::books::{Books, Next};
+use crate::books::{Books, Next, Record};
+use crate::fetching::Received;
 use crate::membership::Membership;
 use crate::metrics::ConsumerMetrics;
+use crate::native::inbox::Inbox;
 use crate::native::{generation, log_start};
 use crate::positions::{Commit, Positions};
 
@@ -41,6 +43,9 @@ pub(crate) struct Group {
     metrics: Arc<ConsumerMetrics>,
     topic: String,
     reset: AutoOffsetReset,
+    traces: Traces,
+    /// Where the messages of assigned partitions go. Weak, because the inbox keeps the consumer, which keeps this.
+    inbox: OnceLock<Weak<Inbox<Self>>>,
     state: Mutex<State>,
 }
 
@@ -50,6 +55,7 @@ impl Group {
         metrics: Arc<ConsumerMetrics>,
         topic: &str,
         reset: AutoOffsetReset,
+        traces: Traces,
         books: Books,
         positions: Positions,
     ) -> Self {
@@ -61,7 +67,17 @@ impl Group {
             write_error: None,
             no_offset: None,
         };
-        Self { access, metrics, topic: topic.to_owned(), reset, state: Mutex::new(state) }
+        let (inbox, state) = (OnceLock::new(), Mutex::new(state));
+        Self { access, metrics, topic: topic.to_owned(), reset, traces, inbox, state }
+    }
+
+    /// Sends the messages of all partitions that are assigned from now on to `inbox`.
+    pub(crate) fn receive_by(&self, inbox: &Arc<Inbox<Self>>) {
+        self.inbox.get_or_init(|| Arc::downgrade(inbox));
+    }
+
+    pub(crate) fn traces(&self) -> &Traces {
+        &self.traces
     }
 
     /// Records in the metrics that a message arrived.
@@ -135,46 +151,119 @@ impl Group {
         self.update_owned(&owned);
     }
 
+    /// Sets the positions of the partitions that this replica keeps. A rebalance pauses all partitions, and resumes those that stay from a
+    /// position that may be wrong, see [`Inbox::take`].
+    fn restore_positions(&self, consumer: &BaseConsumer<Self>) {
+        let reached = self.state().positions.reached();
+        let mut list = TopicPartitionList::with_capacity(reached.len());
+        let listed = reached.iter().try_for_each(|(partition, offset)| {
+            list.add_partition_offset(&self.topic, *partition, Offset::Offset(*offset))
+        });
+        if reached.is_empty() {
+            return;
+        }
+        // Without a timeout, this takes effect before the next message and waits for nothing.
+        if let Err(error) = listed.and_then(|()| consumer.seek_partitions(list, Duration::ZERO).map(drop)) {
+            warn!(%error, "rebalance failed");
+        }
+    }
+
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Calls `account` and stores the offsets that it accounted for.
+    /// Calls `account` and stores the offsets up to which the books account for messages.
     ///
     /// # Errors
-    /// A line could not be written, either now or earlier in a callback. No offset is stored then.
+    /// A line could not be written, either now or earlier in a callback.
     pub(crate) fn account(
         &self,
         consumer: &BaseConsumer<Self>,
-        account: impl FnOnce(&mut Books) -> io::Result<Vec<Next>>,
+        account: impl FnOnce(&mut Books) -> io::Result<()>,
     ) -> io::Result<()> {
-        self.account_in(&mut self.state(), consumer, account)
+        self.account_in(&mut self.state(), consumer, |state| account(&mut state.books))
     }
 
     fn account_in(
         &self,
         state: &mut State,
         consumer: &BaseConsumer<Self>,
-        account: impl FnOnce(&mut Books) -> io::Result<Vec<Next>>,
+        account: impl FnOnce(&mut State) -> io::Result<()>,
     ) -> io::Result<()> {
         // Storing later offsets would commit past the messages that were not logged.
         if let Some(error) = state.write_error.take() {
             return Err(error);
         }
-        let next = account(&mut state.books)?;
-        if !next.is_empty() {
-            state.positions.store(consumer, &next);
-        }
-        Ok(())
+        let accounted = account(state);
+        // After an error these are the messages before the one whose line could not be written.
+        state.positions.store(consumer, &state.books.take_accounted());
+        accounted
     }
 
-    /// Accounts for a message, and for a jump of the position before it.
+    /// Accounts for a batch of the waiting messages, for `max` at most, and counts them in `received`. Does not block. Returns what librdkafka
+    /// reported about partitions instead of messages.
     ///
     /// # Errors
     /// Like [`account`](Self::account).
-    pub(crate) fn receive(&self, consumer: &BaseConsumer<Self>, message: &BorrowedMessage<'_>) -> io::Result<()> {
-        let (partition, offset) = (message.partition(), message.offset());
-        let mut state = self.state();
+    pub(crate) fn receive_batch(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        inbox: &Inbox<Self>,
+        max: usize,
+        received: &mut Received,
+    ) -> io::Result<Vec<KafkaError>> {
+        let mut reports = Vec::new();
+        let accounted = self.account_in(&mut self.state(), consumer, |state| {
+            state.books.begin_batch();
+            let outcome = inbox.take(max, |message| match message.error() {
+                None => self.receive(state, consumer, message, received),
+                Some(error) => {
+                    let reason = String::from_utf8_lossy(message.value().unwrap_or_default()).trim().to_owned();
+                    reports.push((Code::from(error), reason));
+                    Ok(())
+                }
+            });
+            state.books.end_batch();
+            outcome
+        });
+        accounted?;
+        // From the consumer's queue, the crate `rdkafka` would pass such an error to the context and return it as well.
+        let report = |(code, reason): (Code, String)| {
+            self.error(KafkaError::Global(code), &reason);
+            KafkaError::MessageConsumption(code)
+        };
+        Ok(reports.into_iter().map(report).collect())
+    }
+
+    /// Accounts for a message from the consumer's queue, where it arrives only if its partition could not be forwarded.
+    ///
+    /// # Errors
+    /// Like [`account`](Self::account).
+    pub(crate) fn receive_one(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        message: NativeMessage<'_>,
+        received: &mut Received,
+    ) -> io::Result<()> {
+        self.account_in(&mut self.state(), consumer, |state| {
+            state.books.begin_batch();
+            let outcome = self.receive(state, consumer, message, received);
+            state.books.end_batch();
+            outcome
+        })
+    }
+
+    /// Accounts for a message, and for a jump of the position before it.
+    fn receive(
+        &self,
+        state: &mut State,
+        consumer: &BaseConsumer<Self>,
+        message: NativeMessage<'_>,
+        received: &mut Received,
+    ) -> io::Result<()> {
+        let _processing = self.traces.process(message);
+        let record = Record::from(message);
+        let Record { partition, offset, .. } = record;
         if let Some(from) = state.positions.advance(partition, offset) {
             let log_start = log_start(consumer, &self.topic, partition);
             // Offsets without messages are no jump: compaction leaves them, and transactions use them for their markers.
@@ -183,7 +272,9 @@ impl Group {
                 state.books.enter_reset(partition, from, offset, log_start)?;
             }
         }
-        self.account_in(&mut state, consumer, |books| books.enter(message))
+        state.books.enter(&record)?;
+        received.count(partition);
+        Ok(())
     }
 }
 
@@ -215,6 +306,9 @@ impl ConsumerContext for Group {
         let is_cooperative = matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
         let answered = if code == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
             let begin = self.begin_sessions(consumer, &partitions);
+            if let Some(inbox) = self.inbox.get().and_then(Weak::upgrade) {
+                inbox.forward(&self.topic, &partitions);
+            }
             beginnings::assignment(&self.topic, &begin).and_then(|list| {
                 if is_cooperative { consumer.incremental_assign(&list) } else { consumer.assign(&list) }?;
                 self.commit_beginnings(consumer, &begin.latest)
@@ -231,6 +325,7 @@ impl ConsumerContext for Group {
         if let Err(error) = answered {
             warn!(%error, "rebalance failed");
         }
+        self.restore_positions(consumer);
     }
 
     fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
@@ -268,15 +363,16 @@ mod tests {
         let journal = journal::Journal::new(journal::Format::Json, "c", "0a1b2c3d", Box::new(io::sink()));
         let metrics = Arc::new(ConsumerMetrics::new(&Metrics::new(&[], &service::Identity::default()), "t", true));
         let books = Books::new(Arc::new(journal), Arc::clone(&metrics), "t", "g", Detail::Each);
-        let group =
-            Group::new(Arc::clone(&access), metrics, "t", settings.auto_offset_reset, books, Positions::new("t"));
+        let traces = Traces::start(None, &service::Identity::default(), &[]).unwrap();
+        let (reset, positions) = (settings.auto_offset_reset, Positions::new("t"));
+        let group = Group::new(Arc::clone(&access), metrics, "t", reset, traces, books, positions);
         let consumer: BaseConsumer<Group> = access.properties().client_config().create_with_context(group).unwrap();
 
         let mut was_called = false;
         consumer.context().state().write_error = Some(io::Error::other("no space left"));
         let outcome = consumer.context().account(&consumer, |_| {
             was_called = true;
-            Ok(Vec::new())
+            Ok(())
         });
         assert!(outcome.is_err() && !was_called);
     }

@@ -2,8 +2,8 @@
 //!
 //! In order: the replica finishes joining if a rebalance is under way; it commits the stored offsets while it still takes part in the
 //! group; then it closes its queue, upon which librdkafka revokes the partitions and leaves. The consumer is polled all the time.
-//! Messages that still arrive are not processed, so that the next owner receives them. If the broker does not answer, the shutdown
-//! deadline ends the attempt and the client is left as it is.
+//! Messages that still arrive stay in the inbox and are not processed, so that the next owner receives them. If the broker does not answer,
+//! the shutdown deadline ends the attempt and the client is left as it is.
 
 use std::sync::mpsc::TryRecvError;
 use std::sync::{Arc, mpsc};
@@ -95,7 +95,6 @@ impl Replica {
             return false;
         }
         while !self.consumer.closed() && !shutdown.time_left().is_zero() {
-            // Messages are dropped here. Their offsets are not stored, so the next owner receives them.
             drop(self.consumer.poll(POLL));
         }
         let is_closed = self.consumer.closed();

@@ -1,7 +1,7 @@
 //! `consumer-svc`: one replica of a consumer group that logs each message it receives.
 //!
-//! [`start()`] reads the settings and starts the loop (`replica`). The loop polls librdkafka and enters each message in the books
-//! (`books`), which write the line that accounts for it. Only then is the offset of the message stored (`positions`), and librdkafka
+//! [`start()`] reads the settings and starts the loop (`replica`). The loop takes messages from librdkafka in batches (`native::inbox`) and
+//! enters each one in the books (`books`), which write the line that accounts for it. Only then is the offset of the message stored (`positions`), and librdkafka
 //! commits nothing but stored offsets. A committed offset therefore never lies above a message that was not accounted for, and a
 //! replica that is killed can only cause repeats. The books also account for the sessions: where each one begins (`beginnings`) and
 //! where it ends.

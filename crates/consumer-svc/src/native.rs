@@ -1,5 +1,7 @@
 //! Calls of librdkafka for which the crate `rdkafka` has no safe function.
 
+pub(crate) mod inbox;
+
 use std::ffi::CString;
 
 use rdkafka::bindings::{

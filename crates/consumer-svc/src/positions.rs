@@ -75,6 +75,12 @@ impl Positions {
         self.owned.iter().map(|(partition, position)| (*partition, position.processed.or(position.begin)))
     }
 
+    /// The next offset of each owned partition from which a message was received in its present session.
+    pub(crate) fn reached(&self) -> Vec<Next> {
+        let next = |position: &Position| position.next.filter(|_| position.next != position.begin);
+        self.owned.iter().filter_map(|(partition, position)| Some((*partition, next(position)?))).collect()
+    }
+
     /// Adds the partitions of new sessions.
     pub(crate) fn assign(&mut self, begin: &Beginnings) {
         self.former.clear();
@@ -212,12 +218,14 @@ mod tests {
     fn a_position_moves_with_the_messages_and_a_jump_is_reported() {
         let mut positions = Positions::new("t");
         positions.assign(&Beginnings { committed: vec![(0, 5)], unknown: vec![1], ..Beginnings::default() });
+        assert_eq!(positions.reached(), [], "nothing was received");
         assert_eq!(positions.advance(0, 5), None);
         assert_eq!(positions.advance(0, 9), Some(Some(6)));
         assert_eq!(positions.advance(0, 2), Some(Some(10)));
         assert_eq!(positions.advance(1, 7), Some(None));
         assert_eq!(positions.advance(1, 8), None);
         assert_eq!(positions.advance(2, 0), None, "not owned");
+        assert_eq!(positions.reached(), [(0, 3), (1, 9)]);
         positions.assign(&Beginnings { unknown: vec![3], ..Beginnings::default() });
         assert_eq!(positions.revoke(&[0, 1, 3]), [(0, 3), (1, 9)]);
     }

@@ -7,8 +7,7 @@ use kafka_config::ConsumerSettings;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
-use rdkafka::message::Message as _;
-use service::{Access, Ending, Failure, Handles, Health, Shutdown, Traces, drop_in_background};
+use service::{Access, Ending, Failure, Handles, Health, NativeMessage, Shutdown, drop_in_background};
 use tracing::{debug, warn};
 
 use crate::books::Books;
@@ -16,13 +15,12 @@ use crate::fetching::Received;
 use crate::group::Group;
 use crate::metrics::ConsumerMetrics;
 use crate::native::generation;
+use crate::native::inbox::{BATCH_MAX, Inbox};
 use crate::positions::Positions;
 
-/// How long one poll may block, and therefore how late the loop notices a shutdown request.
-const POLL: Duration = Duration::from_millis(100);
+/// How long the loop may wait for something to arrive, and therefore how late it notices a shutdown request.
+const WAIT: Duration = Duration::from_millis(100);
 const UPKEEP_INTERVAL: Duration = Duration::from_millis(200);
-/// Under load the clock is read only once per this many messages, which delays the regular duties by no more than that.
-const MESSAGES_PER_CLOCK_READING: u32 = 8;
 const OFFSETS_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Receives messages until enough are received, an error occurs, or `shutdown` is requested; then leaves the group.
@@ -48,21 +46,27 @@ pub(crate) fn receive_messages(
     let books = Books::new(journal, Arc::clone(&metrics), topic, &group_id, detail);
     let access = Arc::new(Access::new(&connection, properties));
     let positions = Positions::new(topic);
-    let group = Group::new(Arc::clone(&access), Arc::clone(&metrics), topic, auto_offset_reset, books, positions);
-    let consumer = match access.properties().client_config().create_with_context(group) {
+    let group =
+        Group::new(Arc::clone(&access), Arc::clone(&metrics), topic, auto_offset_reset, traces, books, positions);
+    let consumer: Arc<BaseConsumer<Group>> = match access.properties().client_config().create_with_context(group) {
         Ok(consumer) => Arc::new(consumer),
         Err(error) => return Failure::Settings(access.properties().refused(&error)).into(),
     };
+    let inbox = match Inbox::new(Arc::clone(&consumer)) {
+        Ok(inbox) => Arc::new(inbox),
+        Err(source) => return Failure::Client { step: "create the queue of messages", source }.into(),
+    };
+    consumer.context().receive_by(&inbox);
     let replica = Replica {
+        inbox,
         consumer,
         access,
         metrics,
         health,
-        traces,
         topic: topic.to_owned(),
         is_classic: group_protocol == "classic",
         is_static: group_instance_id.is_some(),
-        max_messages,
+        max_messages: Some(max_messages).filter(|max| *max > 0),
     };
     let mut failure = replica.receive_until_stopped(shutdown).err();
     shutdown.request();
@@ -81,30 +85,31 @@ pub(crate) fn receive_messages(
     if !has_left {
         warn!("leaving the group was not confirmed by the broker");
     }
-    replica.traces.finish(shutdown);
+    replica.consumer.context().traces().finish(shutdown);
     drop_in_background(replica);
     Ending { failure, count, not_delivered: 0, not_committed }
 }
 
 /// One member of the consumer group.
 pub(crate) struct Replica {
+    inbox: Arc<Inbox<Group>>,
     pub(crate) consumer: Arc<BaseConsumer<Group>>,
     pub(crate) access: Arc<Access>,
     metrics: Arc<ConsumerMetrics>,
     health: Arc<Health>,
-    traces: Traces,
     topic: String,
     /// Whether the group uses the `classic` protocol, and not `consumer` (KIP-848).
     is_classic: bool,
     /// Whether the replica is a static member (KIP-345), for whose return the group waits.
     pub(crate) is_static: bool,
-    max_messages: u64,
+    /// After how many messages the replica stops by itself.
+    max_messages: Option<u64>,
 }
 
 impl Replica {
     fn receive_until_stopped(&self, shutdown: &Shutdown) -> Result<(), Failure> {
         // Subscribing only when the topic exists, because librdkafka reports a missing topic once and in its own words.
-        let poll = || drop(self.consumer.poll(POLL));
+        let poll = || drop(self.consumer.poll(WAIT));
         let Some(found) = self.access.wait_for_topic(self.consumer.client(), poll, &self.health, shutdown)? else {
             return Ok(());
         };
@@ -113,39 +118,33 @@ impl Replica {
         let subscribed = self.consumer.subscribe(&[&self.topic]);
         subscribed.map_err(|source| Failure::Client { step: "subscribe to the topic", source })?;
 
-        let (mut received, mut received_before) = (0, 0);
-        let mut by_partition = Received::default();
-        let mut since_clock_reading = 0;
+        let mut received = Received::default();
+        let mut received_before = 0;
         let mut upkeep_at = Instant::now();
         // When a message last arrived, or when there was last a reason for none to arrive.
         let mut served_at = upkeep_at;
         while !shutdown.is_requested() {
-            match self.consumer.poll(POLL) {
-                Some(Ok(message)) => {
-                    let _processing = self.traces.process(&message);
-                    group.receive(&self.consumer, &message).map_err(Failure::Journal)?;
-                    received += 1;
-                    by_partition.count(message.partition());
-                    if received == self.max_messages {
-                        return Ok(());
-                    }
-                    since_clock_reading += 1;
-                    if since_clock_reading < MESSAGES_PER_CLOCK_READING {
-                        continue;
-                    }
-                }
-                Some(Err(error)) => self.handle_error(&error)?,
-                None => {}
+            let before = received.total();
+            let left = self.max_messages.map_or(u64::MAX, |max| max - before);
+            let max = usize::try_from(left).unwrap_or(BATCH_MAX);
+            let errors = group.receive_batch(&self.consumer, &self.inbox, max, &mut received);
+            let errors = errors.map_err(Failure::Journal)?;
+            errors.iter().try_for_each(|error| self.handle_error(error))?;
+            let has_events = self.serve_events(&mut received)?;
+            if self.max_messages.is_some_and(|max| received.total() >= max) {
+                return Ok(());
             }
-            since_clock_reading = 0;
+            if received.total() == before && errors.is_empty() && !has_events {
+                self.inbox.wait(WAIT);
+            }
             let now = Instant::now();
             if now.saturating_duration_since(upkeep_at) >= UPKEEP_INTERVAL {
                 upkeep_at = now;
                 group.account(&self.consumer, |books| books.tick(now)).map_err(Failure::Journal)?;
                 let obstacle = self.access.obstacle();
-                let is_receiving = received > received_before;
+                let is_receiving = received.total() > received_before;
                 if is_receiving {
-                    received_before = received;
+                    received_before = received.total();
                     self.access.confirm();
                     group.note_message();
                 }
@@ -156,11 +155,29 @@ impl Replica {
                 self.health.tick();
                 let is_starved = now.saturating_duration_since(served_at) > self.health.stall_limit();
                 self.health.set_not_alive(is_starved.then_some("messages are waiting but none arrives"));
-                let late = self.metrics.fetching().tick(&mut by_partition, obstacle.is_some(), now);
+                let late = self.metrics.fetching().tick(&mut received, obstacle.is_some(), now);
                 self.health.set_not_ready(self.not_ready_reason().or(late.as_deref()));
             }
         }
         Ok(())
+    }
+
+    /// Serves what waits in the consumer's queue: rebalances, results of commits, statistics, errors and log lines. Returns whether there
+    /// was anything.
+    fn serve_events(&self, received: &mut Received) -> Result<bool, Failure> {
+        let has_events = self.inbox.has_events();
+        while self.inbox.has_events() {
+            match self.consumer.poll(Duration::ZERO) {
+                Some(Ok(message)) => {
+                    let message = NativeMessage::from(&message);
+                    let accounted = self.consumer.context().receive_one(&self.consumer, message, received);
+                    accounted.map_err(Failure::Journal)?;
+                }
+                Some(Err(error)) => self.handle_error(&error)?,
+                None => {}
+            }
+        }
+        Ok(has_events)
     }
 
     /// Why this replica is not ready, if it is not. A replica without partitions is ready: it takes over when another one leaves.

@@ -23,6 +23,19 @@ pub enum Level {
     Error,
 }
 
+impl Level {
+    /// The name in a line.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Trace => "TRACE",
+            Self::Debug => "DEBUG",
+            Self::Info => "INFO",
+            Self::Warn => "WARN",
+            Self::Error => "ERROR",
+        }
+    }
+}
+
 /// A line that was read back from a log.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Line {

@@ -64,6 +64,12 @@ impl SummaryBuilder {
         }
     }
 
+    /// Whether nothing was collected since the last summaries.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ranges.len() == 0
+    }
+
     /// Whether so many ranges were collected that the summaries are due before the window ends.
     #[must_use]
     pub fn is_full(&self) -> bool {

@@ -1,8 +1,9 @@
 //! The time at which a line was written.
 
 use std::fmt;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use chrono::NaiveDateTime;
+use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
 use serde::de::{self, Deserializer};
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -54,6 +55,39 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
+/// Writes the current time in the form of the field `timestamp`.
+///
+/// Only the milliseconds differ between most lines, so the rest of the text is kept for as long as the second lasts.
+#[derive(Debug, Default)]
+pub(crate) struct Clock {
+    second: Option<u64>,
+    text: String,
+}
+
+/// The length of `.123Z`.
+const FRACTION_BYTES: usize = 5;
+
+impl Clock {
+    /// Returns the time until the seconds, and the milliseconds.
+    fn read(&mut self, now: SystemTime) -> (&str, u32) {
+        let since_epoch = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        if self.second != Some(since_epoch.as_secs()) {
+            self.second = Some(since_epoch.as_secs());
+            self.text = DateTime::<Utc>::from(UNIX_EPOCH + since_epoch).to_rfc3339_opts(SecondsFormat::Millis, true);
+            self.text.truncate(self.text.len() - FRACTION_BYTES);
+        }
+        (&self.text, since_epoch.subsec_millis())
+    }
+
+    /// Appends the current time to `line`.
+    pub(crate) fn write(&mut self, line: &mut Vec<u8>) {
+        let (text, millis) = self.read(SystemTime::now());
+        line.extend_from_slice(text.as_bytes());
+        let digit = |value: u32| b'0' + (value % 10) as u8;
+        line.extend_from_slice(&[b'.', digit(millis / 100), digit(millis / 10), digit(millis), b'Z']);
+    }
+}
+
 struct Visitor;
 
 impl<'de> de::Visitor<'de> for Visitor {
@@ -100,6 +134,8 @@ impl<'de> de::Visitor<'de> for Visitor {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -108,6 +144,21 @@ mod tests {
         assert_eq!(millis("1970-01-01T00:00:01.002Z"), Some(1002));
         assert_eq!(millis("2026-11-22T10:00:00.123Z"), Some(1_795_341_600_123));
         assert_eq!(millis("1969-12-31T23:59:59.999Z"), Some(-1));
+    }
+
+    #[test]
+    fn the_clock_writes_what_chrono_writes_also_when_the_second_changes() {
+        let mut clock = Clock::default();
+        for millis in [0, 1, 999, 1000, 1_795_341_600_123, 1_795_341_600_999, 1_795_341_601_000, 253_402_300_800_007] {
+            let now = UNIX_EPOCH + Duration::from_millis(millis);
+            let (text, fraction) = clock.read(now);
+            let written = format!("{text}.{fraction:03}Z");
+            assert_eq!(written, DateTime::<Utc>::from(now).to_rfc3339_opts(SecondsFormat::Millis, true));
+        }
+        let mut line = Vec::new();
+        clock.write(&mut line);
+        let read = Timestamp::from_text(std::str::from_utf8(&line).unwrap()).millis().unwrap();
+        assert!(Utc::now().timestamp_millis() - read < 60_000);
     }
 
     #[test]

@@ -4,12 +4,12 @@ use std::fmt;
 use std::io::{self, IsTerminal as _, Write};
 use std::sync::{Mutex, PoisonError};
 
-use chrono::{SecondsFormat, Utc};
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Serializer, Value};
 
 use crate::entry::Entry;
 use crate::line::{Level, render_text};
+use crate::timestamp::Clock;
 
 /// Format of the lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,11 +43,19 @@ pub struct Journal {
     format: Format,
     client_id: String,
     instance: String,
+    /// The same two as fields of a JSON object, each after a comma.
+    identity: String,
     output: Mutex<Output>,
 }
 
+/// A longer line gives its memory back.
+const LINE_KEPT_BYTES: usize = 64 * 1024;
+
 struct Output {
     out: Box<dyn Write + Send>,
+    clock: Clock,
+    /// The line that is being written. Its memory is used again for each line.
+    line: Vec<u8>,
     next_seq: u64,
     /// Whether the last write failed, so that part of a line may stand at the end of the output.
     is_mid_line: bool,
@@ -65,19 +73,6 @@ impl fmt::Debug for Journal {
 }
 
 #[derive(Serialize)]
-struct Frame<'a, T> {
-    timestamp: String,
-    level: Level,
-    #[serde(flatten)]
-    content: &'a T,
-    client_id: &'a str,
-    instance: &'a str,
-    /// Whether the line accounts for messages, or begins or ends the log.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    account: bool,
-}
-
-#[derive(Serialize)]
 struct Event<'a> {
     message: &'a str,
     #[serde(flatten)]
@@ -88,8 +83,18 @@ impl Journal {
     /// A journal that writes each line to `out` at once.
     #[must_use]
     pub fn new(format: Format, client_id: &str, instance: &str, out: Box<dyn Write + Send>) -> Self {
-        let output = Output { out, next_seq: 0, is_mid_line: false, is_closed: false };
-        Self { format, client_id: client_id.to_owned(), instance: instance.to_owned(), output: Mutex::new(output) }
+        let output = Output {
+            out,
+            clock: Clock::default(),
+            line: Vec::new(),
+            next_seq: 0,
+            is_mid_line: false,
+            is_closed: false,
+        };
+        let (client_id, instance) = (client_id.to_owned(), instance.to_owned());
+        let [client, process] = [&client_id, &instance].map(|text| Value::from(text.as_str()));
+        let identity = format!(",\"client_id\":{client},\"instance\":{process}");
+        Self { format, client_id, instance, identity, output: Mutex::new(output) }
     }
 
     /// Writes a line that accounts for messages. It is never filtered and never buffered. [`Entry::Stopped`] is the last line: later
@@ -112,43 +117,91 @@ impl Journal {
     }
 
     fn write<T: Serialize>(&self, level: Level, content: &T, account: bool, is_last: bool) -> io::Result<()> {
-        let timestamp = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
-        let frame = Frame { timestamp, level, content, client_id: &self.client_id, instance: &self.instance, account };
-        let mut bytes = match self.format {
-            Format::Json => serde_json::to_vec(&frame)?,
-            Format::Text { colour } => match serde_json::to_value(&frame)? {
-                Value::Object(line) => render_text(&line, &["account"], colour).into_bytes(),
-                _ => Vec::new(),
-            },
-        };
         // A thread that panicked while holding the lock has left the output as a failed write would have.
         let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
-        output.write_line(&mut bytes, self.format == Format::Json, is_last)
+        if output.is_closed {
+            return Err(io::Error::other("the log is closed"));
+        }
+        let mut line = std::mem::take(&mut output.line);
+        line.clear();
+        if output.is_mid_line {
+            // Ends the partial line, so that it does not damage this one.
+            line.push(b'\n');
+        }
+        match self.format {
+            Format::Json => self.write_json(level, content, account, &mut output, &mut line)?,
+            Format::Text { colour } => self.write_text(level, content, colour, &mut output, &mut line)?,
+        }
+        line.push(b'\n');
+        let written = output.write_line(&line, is_last);
+        if line.capacity() <= LINE_KEPT_BYTES {
+            output.line = line;
+        }
+        written
+    }
+
+    /// Appends the line as a JSON object: the fields of the content, in the frame that all lines have.
+    fn write_json<T: Serialize>(
+        &self,
+        level: Level,
+        content: &T,
+        account: bool,
+        output: &mut Output,
+        line: &mut Vec<u8>,
+    ) -> io::Result<()> {
+        line.extend_from_slice(b"{\"timestamp\":\"");
+        output.clock.write(line);
+        line.extend_from_slice(b"\",\"level\":\"");
+        line.extend_from_slice(level.name().as_bytes());
+        line.push(b'"');
+        // The content is an object with at least the field `message`. Its fields join the frame's: a comma replaces the brace before
+        // them, and the brace behind them is removed.
+        let start = line.len();
+        content.serialize(&mut Serializer::new(&mut *line))?;
+        line[start] = b',';
+        line.pop();
+        line.extend_from_slice(self.identity.as_bytes());
+        if account {
+            line.extend_from_slice(b",\"account\":true");
+        }
+        line.extend_from_slice(b",\"seq\":");
+        output.next_seq.serialize(&mut Serializer::new(&mut *line))?;
+        line.push(b'}');
+        Ok(())
+    }
+
+    /// Appends the line as text for people.
+    fn write_text<T: Serialize>(
+        &self,
+        level: Level,
+        content: &T,
+        colour: bool,
+        output: &mut Output,
+        line: &mut Vec<u8>,
+    ) -> io::Result<()> {
+        let mut timestamp = Vec::new();
+        output.clock.write(&mut timestamp);
+        let mut fields = Map::new();
+        fields.insert("timestamp".to_owned(), String::from_utf8_lossy(&timestamp).into());
+        fields.insert("level".to_owned(), level.name().into());
+        if let Value::Object(content) = serde_json::to_value(content)? {
+            fields.extend(content);
+        }
+        fields.insert("client_id".to_owned(), self.client_id.as_str().into());
+        fields.insert("instance".to_owned(), self.instance.as_str().into());
+        line.extend_from_slice(render_text(&fields, &[], colour).as_bytes());
+        Ok(())
     }
 }
 
 impl Output {
-    /// Completes the line in `bytes` with its number and a line feed, and writes it.
-    fn write_line(&mut self, bytes: &mut Vec<u8>, is_json: bool, is_last: bool) -> io::Result<()> {
-        if self.is_closed {
-            return Err(io::Error::other("the log is closed"));
-        }
-        if is_json {
-            // The object is complete but for its number, which is known only under the lock.
-            bytes.pop();
-            write!(bytes, ",\"seq\":{}}}", self.next_seq)?;
-        }
-        bytes.push(b'\n');
-        if self.is_mid_line {
-            // Ends the partial line, so that it does not damage this one.
-            bytes.insert(0, b'\n');
-        }
-        // A failed write uses up its number: the line is missing, and its number says so. The flag is cleared only after a success,
-        // so that a panic in between has the same effect as an error.
+    /// Writes a line that bears the next number. If that fails, the number is used up: the line is missing, and its number says so.
+    fn write_line(&mut self, line: &[u8], is_last: bool) -> io::Result<()> {
         self.next_seq += 1;
+        // Cleared only after a success, so that a panic in between has the same effect as an error.
         self.is_mid_line = true;
         self.is_closed = is_last;
-        self.out.write_all(bytes)?;
+        self.out.write_all(line)?;
         self.out.flush()?;
         self.is_mid_line = false;
         Ok(())
@@ -160,7 +213,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::entry::{NextOffset, Stopped};
+    use crate::entry::{NextOffset, Received, Stopped};
     use crate::line::from_line;
 
     /// An output that keeps what is written, and can be made to fail after some bytes.
@@ -225,6 +278,54 @@ mod tests {
 
     fn numbers(text: &str) -> Vec<u64> {
         text.lines().filter_map(|line| Some(from_line(line).ok()?.seq)).collect()
+    }
+
+    /// The frame and the content as serde writes them into one object.
+    #[derive(Serialize)]
+    struct Frame<'a, T> {
+        timestamp: &'a str,
+        level: Level,
+        #[serde(flatten)]
+        content: &'a T,
+        client_id: &'a str,
+        instance: &'a str,
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        account: bool,
+        seq: u64,
+    }
+
+    #[test]
+    fn a_line_has_the_bytes_of_one_json_object() {
+        let (journal, out) = journal(Format::Json);
+        let run = message::RunId::new();
+        let received = Entry::Received(Received {
+            num: 7,
+            ts: "\"\\u{1b}".into(),
+            topic: "t".into(),
+            partition: 3,
+            offset: 11,
+            latency_ms: Some(0.25),
+            group_id: "g".into(),
+            run: Some(run),
+            pseq: Some(1),
+        });
+        let Value::Object(fields) = serde_json::json!({"late": [1, 2], "error": "a\nb"}) else { unreachable!() };
+        journal.record(Level::Info, &received).unwrap();
+        journal.event(Level::Warn, "partitions \"late\"", fields.clone()).unwrap();
+        journal.record(Level::Error, &stopped()).unwrap();
+        let text = out.text();
+        let lines: Vec<&str> = text.lines().collect();
+        let expected = |seq: usize, level, account, content: Value| {
+            let timestamp = &lines[seq][r#"{"timestamp":""#.len()..][..24];
+            let (client_id, seq) = ("client", seq as u64);
+            let frame = Frame { timestamp, level, content: &content, client_id, instance: INSTANCE, account, seq };
+            serde_json::to_string(&frame).unwrap()
+        };
+        let event = Event { message: "partitions \"late\"", fields: &fields };
+        let value = |content| serde_json::to_value(content).unwrap();
+        assert_eq!(lines[0], expected(0, Level::Info, true, value(&received)));
+        assert_eq!(lines[1], expected(1, Level::Warn, false, serde_json::to_value(event).unwrap()));
+        assert_eq!(lines[2], expected(2, Level::Error, true, value(&stopped())));
     }
 
     #[test]

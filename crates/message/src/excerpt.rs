@@ -9,12 +9,25 @@ pub const EXCERPT_MAX_BYTES: usize = 200;
 /// the terminal nor forge a log line. Only the first [`EXCERPT_MAX_BYTES`] bytes are shown; `...` at the end says that there are more.
 #[must_use]
 pub fn excerpt(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    excerpt_into(bytes, &mut text);
+    text
+}
+
+/// Replaces the contents of `text` with what [`excerpt()`] returns. Allocates only if `text` has to grow.
+pub fn excerpt_into(bytes: &[u8], text: &mut String) {
+    text.clear();
     let shown = &bytes[..bytes.len().min(EXCERPT_MAX_BYTES)];
-    let mut text = shown.escape_ascii().to_string().replace("\\\"", "\"").replace("\\'", "'");
+    for byte in shown {
+        match byte {
+            // Quotes are harmless in a line and would be hard to read if they were escaped.
+            b'"' | b'\'' => text.push(char::from(*byte)),
+            _ => text.extend(byte.escape_ascii().map(char::from)),
+        }
+    }
     if shown.len() < bytes.len() {
         text.push_str("...");
     }
-    text
 }
 
 #[cfg(test)]
@@ -31,5 +44,10 @@ mod tests {
     fn long_bytes_are_cut_and_end_in_dots() {
         assert_eq!(excerpt(&[b'a'; EXCERPT_MAX_BYTES]).len(), EXCERPT_MAX_BYTES);
         assert!(excerpt(&[b'a'; EXCERPT_MAX_BYTES + 1]).ends_with("a..."));
+    }
+
+    #[test]
+    fn quotes_stay_readable_beside_escaped_bytes() {
+        assert_eq!(excerpt(br#"\"a" \\ 'b' \'"#), r#"\\"a" \\\\ 'b' \\'"#);
     }
 }

@@ -5,16 +5,18 @@ use std::fmt;
 use std::io::Write as _;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use uuid::Uuid;
+
+use crate::payload::split_number;
 
 const RUN_HEX_DIGITS: usize = 32;
 
 /// Identifies a run, which is one life of a producer process: a `UUIDv7` (RFC 9562), written as 32 lowercase hex digits.
 ///
 /// A producer generates its id when it starts, so no state has to survive a restart. Ids sort by the time of the start.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub struct RunId(Uuid);
 
 /// The text that was parsed is not a [`RunId`].
@@ -72,9 +74,9 @@ impl TryFrom<String> for RunId {
     }
 }
 
-impl From<RunId> for String {
-    fn from(run: RunId) -> Self {
-        run.to_string()
+impl Serialize for RunId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.simple().encode_lower(&mut [0; RUN_HEX_DIGITS]))
     }
 }
 
@@ -142,12 +144,9 @@ impl KeyReader {
                 run
             }
         };
-        // `parse` would accept `+1` and `01`. A `KeyWriter` never writes them, so such a key comes from another producer.
-        if !digits.first().is_some_and(|digit| (b'1'..=b'9').contains(digit)) {
-            return None;
-        }
-        let pseq = std::str::from_utf8(digits).ok()?.parse().ok()?;
-        (pseq <= PSEQ_MAX).then_some(Key { run, pseq })
+        // A `KeyWriter` writes neither `+1` nor `01`, so such a key comes from another producer.
+        let (pseq, rest) = split_number(digits)?;
+        (rest.is_empty() && (1..=PSEQ_MAX).contains(&pseq)).then_some(Key { run, pseq })
     }
 }
 

@@ -39,7 +39,7 @@ mod key;
 mod payload;
 mod stamp;
 
-pub use excerpt::{EXCERPT_MAX_BYTES, excerpt};
+pub use excerpt::{EXCERPT_MAX_BYTES, excerpt, excerpt_into};
 pub use key::{InvalidRunId, Key, KeyReader, KeyWriter, PSEQ_MAX, RunId};
 pub use payload::{Bad, PAYLOAD_MAX_BYTES, Payload, encode};
 pub use stamp::Stamp;

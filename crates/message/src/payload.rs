@@ -89,6 +89,9 @@ impl<'a> Payload<'a> {
         if value.len() > PAYLOAD_MAX_BYTES {
             return Err(Bad::TooLarge);
         }
+        if let Some(payload) = Self::decode_canonical(value) {
+            return Ok(payload);
+        }
         let text = std::str::from_utf8(value).map_err(|_| Bad::InvalidUtf8)?;
         let payload = serde_json::from_str(text).map_err(|error| match error.classify() {
             Category::Data => Bad::WrongType,
@@ -97,10 +100,37 @@ impl<'a> Payload<'a> {
         // serde also deserializes the array `[17, "…"]` into this struct.
         if text.trim_start().starts_with('{') { Ok(payload) } else { Err(Bad::WrongType) }
     }
+
+    /// Decodes a value that has exactly the form that [`encode`] writes, in a fraction of the time that parsing JSON takes. Returns
+    /// `None` for any other value, which may be valid as well.
+    fn decode_canonical(value: &'a [u8]) -> Option<Self> {
+        let (num, rest) = split_number(value.strip_prefix(br#"{"num": "#)?)?;
+        let ts = rest.strip_prefix(br#", "ts": ""#)?.strip_suffix(br#""}"#)?;
+        // Printable ASCII, in which no character is escaped and none ends the string.
+        if !ts.iter().all(|byte| matches!(byte, b' ' | b'!' | b'#'..=b'[' | b']'..=b'~')) {
+            return None;
+        }
+        Some(Self { num, ts: Cow::Borrowed(std::str::from_utf8(ts).ok()?) })
+    }
+}
+
+/// Splits a decimal number off the beginning: `0`, or up to 19 digits of which the first is not 0, so that it fits.
+pub(crate) fn split_number(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    const DIGITS_MAX: usize = 19;
+    let count = bytes.iter().take(DIGITS_MAX + 1).take_while(|byte| byte.is_ascii_digit()).count();
+    let (digits, rest) = bytes.split_at(count);
+    match digits {
+        [] => None,
+        [b'0', _, ..] => None,
+        _ if count > DIGITS_MAX => None,
+        _ => Some((digits.iter().fold(0, |number, digit| number * 10 + u64::from(digit - b'0')), rest)),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn decode(value: &[u8]) -> Result<Payload<'_>, Bad> {
@@ -154,5 +184,37 @@ mod tests {
         assert!(matches!(decode(deep.as_bytes()), Ok(_) | Err(Bad::NotJson)));
         assert_eq!(decode(b"{\"num\": 1, \"ts\": \"\xff\"}"), Err(Bad::InvalidUtf8));
         assert_eq!(Payload::decode(None), Err(Bad::Null));
+    }
+
+    #[test]
+    fn the_form_that_encode_writes_takes_the_short_way() {
+        let mut buffer = Vec::new();
+        for num in [0, 1, 10, 9_999_999_999_999_999_999] {
+            encode(num, "2026-11-22 10:00:00", &mut buffer);
+            let payload = Payload { num, ts: "2026-11-22 10:00:00".into() };
+            assert_eq!(Payload::decode_canonical(&buffer), Some(payload));
+        }
+        encode(u64::MAX, "x", &mut buffer);
+        assert_eq!(Payload::decode_canonical(&buffer), None, "left to the JSON parser");
+        assert_eq!(decode(&buffer).unwrap().num, u64::MAX);
+    }
+
+    proptest! {
+        /// Almost canonical values: what the short way accepts, the JSON parser reads in the same way.
+        #[test]
+        fn the_short_way_never_disagrees_with_the_json_parser(
+            num in "[0-9]{0,21}|-1|1.5|[0-9]{1,3}e1",
+            ts in r#"[ -~]{0,8}|[\"a]{0,3}|\PC{0,3}"#,
+            changed in proptest::option::of((any::<prop::sample::Index>(), any::<u8>())),
+        ) {
+            let mut value = format!("{{\"num\": {num}, \"ts\": \"{ts}\"}}").into_bytes();
+            if let Some((index, byte)) = changed {
+                let index = index.index(value.len());
+                value[index] = byte;
+            }
+            if let Some(payload) = Payload::decode_canonical(&value) {
+                prop_assert_eq!(serde_json::from_slice::<Payload<'_>>(&value).ok(), Some(payload));
+            }
+        }
     }
 }

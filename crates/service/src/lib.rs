@@ -20,6 +20,7 @@ pub use lifecycle::supervise::Ending;
 pub use observability::complaint::Complaint;
 pub use observability::health::Health;
 pub use observability::metrics::{LastTime, LastTimes, Metrics};
+pub use observability::native_message::NativeMessage;
 pub use observability::throttle::Throttle;
 pub use observability::traces::{Processing, Traces};
 pub use process::failure::Failure;

@@ -7,6 +7,7 @@ pub(crate) mod healthcheck;
 pub(crate) mod http;
 pub(crate) mod logging;
 pub(crate) mod metrics;
+pub(crate) mod native_message;
 pub(crate) mod throttle;
 #[cfg(feature = "otel")]
 pub(crate) mod traces;

@@ -1,7 +1,5 @@
 //! Ranges of consecutive messages. They make a summary line as exact as the single lines it replaces.
 
-use std::collections::BTreeMap;
-
 use message::{PSEQ_MAX, RunId};
 use serde::{Deserialize, Serialize};
 
@@ -88,23 +86,29 @@ impl Range {
 /// Collects messages into as few ranges as the order of their arrival allows.
 #[derive(Debug, Default)]
 pub(crate) struct Ranges {
-    /// The range that is still growing, for each partition: messages of several partitions arrive interleaved.
-    open: BTreeMap<i32, Range>,
+    /// The range that is still growing, for each partition, sorted: messages of several partitions arrive interleaved.
+    open: Vec<Range>,
+    /// Where the last message was added. Messages arrive in long stretches of one partition.
+    last: usize,
     closed: Vec<Range>,
 }
 
 impl Ranges {
     /// Adds a message.
     pub(crate) fn push(&mut self, message: Range) {
-        match self.open.entry(message.partition) {
-            std::collections::btree_map::Entry::Vacant(place) => {
-                place.insert(message);
-            }
-            std::collections::btree_map::Entry::Occupied(mut place) => {
-                if !place.get_mut().extend(&message) {
-                    self.closed.push(place.insert(message));
+        if self.open.get(self.last).is_none_or(|range| range.partition != message.partition) {
+            match self.open.binary_search_by_key(&message.partition, |range| range.partition) {
+                Ok(index) => self.last = index,
+                Err(index) => {
+                    self.last = index;
+                    self.open.insert(index, message);
+                    return;
                 }
             }
+        }
+        let range = &mut self.open[self.last];
+        if !range.extend(&message) {
+            self.closed.push(std::mem::replace(range, message));
         }
     }
 
@@ -115,13 +119,13 @@ impl Ranges {
 
     /// For each partition, the offset after the last message that was added.
     pub(crate) fn next_offsets(&self) -> impl Iterator<Item = (i32, i64)> {
-        self.open.iter().map(|(partition, range)| (*partition, range.offset[1] + 1))
+        self.open.iter().map(|range| (range.partition, range.offset[1] + 1))
     }
 
     /// Returns all ranges, in order of arrival within each partition, and starts over.
     pub(crate) fn take(&mut self) -> Vec<Range> {
         let mut ranges = std::mem::take(&mut self.closed);
-        ranges.extend(std::mem::take(&mut self.open).into_values());
+        ranges.append(&mut self.open);
         ranges
     }
 }

@@ -6,6 +6,7 @@ use kafka_config::TracesSettings;
 use rdkafka::message::{BorrowedMessage, OwnedHeaders};
 use tracing::warn;
 
+use super::native_message::NativeMessage;
 use crate::process::failure::Failure;
 use crate::process::identity::Identity;
 use crate::process::shutdown::Shutdown;
@@ -43,7 +44,7 @@ impl Traces {
 
     /// Records nothing.
     #[inline]
-    pub fn process(&self, _: &BorrowedMessage<'_>) -> Processing {
+    pub fn process(&self, _: NativeMessage<'_>) -> Processing {
         Processing
     }
 

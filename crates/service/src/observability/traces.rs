@@ -4,8 +4,6 @@
 //! own with a link to the sending span, because many groups may read a message, days after it was sent.
 
 use std::collections::HashMap;
-use std::ffi::CStr;
-use std::ptr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -24,10 +22,10 @@ use opentelemetry_sdk::trace::{
     IdGenerator, RandomIdGenerator, Sampler, SamplingDecision, SdkTracer, SdkTracerProvider, ShouldSample as _, Span,
     SpanData, SpanExporter,
 };
-use rdkafka::bindings::{rd_kafka_header_get_last, rd_kafka_message_headers, rd_kafka_resp_err_t};
-use rdkafka::message::{BorrowedMessage, Header, Message as _, OwnedHeaders};
+use rdkafka::message::{BorrowedMessage, Header, OwnedHeaders};
 use tracing::warn;
 
+use super::native_message::NativeMessage;
 use super::throttle::Throttle;
 use crate::process::failure::Failure;
 use crate::process::identity::Identity;
@@ -104,6 +102,7 @@ impl Traces {
     /// Records the sending of a message whose outcome has just arrived, `latency` after it was sent. `error` names what went wrong.
     pub fn sent(&self, message: &BorrowedMessage<'_>, latency: Duration, error: Option<&'static str>) {
         let Some(recorder) = &self.0 else { return };
+        let message = NativeMessage::from(message);
         // A message without a context was not sampled.
         let Some(context) = context_of(message) else { return };
         let mut attributes = recorder.attributes("send", message);
@@ -126,7 +125,7 @@ impl Traces {
 
     /// Records the processing of a message, from now until the returned value is dropped. A message is sampled here if its sending was
     /// and this service's ratio selects it; with the same ratio on both sides, the same messages are selected.
-    pub fn process(&self, message: &BorrowedMessage<'_>) -> Processing {
+    pub fn process(&self, message: NativeMessage<'_>) -> Processing {
         Processing { _span: self.0.as_ref().and_then(|recorder| recorder.process(message)) }
     }
 
@@ -154,7 +153,7 @@ impl Recorder {
         sampling.decision == SamplingDecision::RecordAndSample
     }
 
-    fn process(&self, message: &BorrowedMessage<'_>) -> Option<Span> {
+    fn process(&self, message: NativeMessage<'_>) -> Option<Span> {
         let sender = context_of(message).filter(|sender| sender.is_sampled() && self.is_sampled(sender.trace_id()))?;
         let mut attributes = self.attributes("process", message);
         attributes.push(KeyValue::new("messaging.kafka.offset", message.offset()));
@@ -165,9 +164,9 @@ impl Recorder {
         Some(builder.start_with_context(&self.tracer, &Context::new()))
     }
 
-    fn attributes(&self, operation: &'static str, message: &BorrowedMessage<'_>) -> Vec<KeyValue> {
+    fn attributes(&self, operation: &'static str, message: NativeMessage<'_>) -> Vec<KeyValue> {
         let key = message.key().filter(|key| key.len() <= KEY_MAX_BYTES).and_then(|key| std::str::from_utf8(key).ok());
-        let size = message.payload().map(|value| value.len() as i64);
+        let size = message.value().map(|value| value.len() as i64);
         let mut attributes = self.common.clone();
         attributes.extend([
             KeyValue::new("messaging.operation.name", operation),
@@ -203,33 +202,11 @@ fn resource(identity: &Identity) -> Resource {
 }
 
 /// The identity of the sending span, from the headers of the message.
-fn context_of(message: &BorrowedMessage<'_>) -> Option<SpanContext> {
-    let mut texts = HashMap::from([("traceparent".to_owned(), header(message, c"traceparent")?.to_owned())]);
-    texts.extend(header(message, c"tracestate").map(|state| ("tracestate".to_owned(), state.to_owned())));
+fn context_of(message: NativeMessage<'_>) -> Option<SpanContext> {
+    let mut texts = HashMap::from([("traceparent".to_owned(), message.header(c"traceparent")?.to_owned())]);
+    texts.extend(message.header(c"tracestate").map(|state| ("tracestate".to_owned(), state.to_owned())));
     let context = TraceContextPropagator::new().extract_with_context(&Context::new(), &texts);
     Some(context.span().span_context().clone()).filter(SpanContext::is_valid)
-}
-
-/// The last header with this name, if its value is UTF-8.
-///
-/// rdkafka's safe interface iterates over all headers and panics if the name of any of them, which another producer may have written,
-/// is not UTF-8.
-#[expect(unsafe_code, reason = "rdkafka has no safe way to look up a header by name")]
-fn header<'m>(message: &'m BorrowedMessage<'_>, name: &CStr) -> Option<&'m str> {
-    let (mut headers, mut value, mut size) = (ptr::null_mut(), ptr::null(), 0);
-    // SAFETY: the message, its headers and their values live as long as the borrow of the message. Both calls write only to the
-    // variables passed to them, and the second call is made only if the first one found headers.
-    let bytes = unsafe {
-        let none = rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR;
-        if rd_kafka_message_headers(message.ptr(), &mut headers) != none
-            || rd_kafka_header_get_last(headers, name.as_ptr(), &mut value, &mut size) != none
-            || value.is_null()
-        {
-            return None;
-        }
-        std::slice::from_raw_parts(value.cast::<u8>(), size)
-    };
-    std::str::from_utf8(bytes).ok()
 }
 
 /// Random identities, except for a sending span, whose identity was fixed when the message was sent.
