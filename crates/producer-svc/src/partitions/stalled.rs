@@ -1,0 +1,120 @@
+//! Finds partitions whose leader does not answer, and decides when librdkafka is to keep their messages instead of trying to send them.
+//!
+//! librdkafka sends no further request to a partition while one is in flight, but messages that are ready to be sent keep the thread of
+//! their broker from sleeping. Normally the answer comes within milliseconds. If the broker is frozen it does not come, and the thread uses
+//! a whole core until it does. Messages to a paused partition do not keep the thread awake.
+//!
+//! A pause ends with the next outcome of the partition. But librdkafka also puts messages back that it has to send again, without any
+//! outcome: after a lost connection, or when the partition has a new leader. Paused partitions are therefore resumed for a moment at short
+//! intervals, so that librdkafka can send what has become possible to send.
+
+use std::time::{Duration, Instant};
+
+use super::backlog::PartitionBacklog;
+
+/// A partition is stalled if messages to it wait and none had an outcome for this long.
+const STALLED_AFTER: Duration = Duration::from_secs(1);
+/// How long stalled partitions stay paused between two attempts.
+const PAUSE: Duration = Duration::from_millis(500);
+/// How long they are resumed for an attempt. librdkafka's thread needs microseconds; the rest is for a busy machine.
+const ATTEMPT: Duration = Duration::from_millis(5);
+/// How often to look for stalled partitions, and for outcomes of those that are.
+const INTERVAL: Duration = Duration::from_millis(200);
+const INTERVAL_WHILE_STALLED: Duration = Duration::from_millis(1);
+
+#[derive(Debug, Clone, Copy)]
+struct Observed {
+    outcomes: u64,
+    /// When the outcomes last changed, or no message was waiting.
+    since: Instant,
+    is_stalled: bool,
+}
+
+/// The stalled partitions.
+#[derive(Debug)]
+pub(crate) struct Stalled {
+    partitions: Vec<Observed>,
+    /// How many of them are stalled.
+    count: usize,
+    is_attempt: bool,
+    /// When the pause or the attempt is over.
+    until: Instant,
+    check_at: Instant,
+}
+
+/// What is to be done.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Changes {
+    pub(crate) pause: Vec<i32>,
+    pub(crate) resume: Vec<i32>,
+}
+
+impl Stalled {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self { partitions: Vec::new(), count: 0, is_attempt: false, until: now, check_at: now }
+    }
+
+    /// Whether any partition is stalled.
+    pub(crate) fn is_any(&self) -> bool {
+        self.count > 0
+    }
+
+    /// How long until [`check`](Self::check) has something to do, unless an outcome arrives before.
+    pub(crate) fn time_left(&self, now: Instant) -> Duration {
+        let at = if self.is_any() { self.until.max(self.check_at) } else { self.check_at };
+        at.saturating_duration_since(now)
+    }
+
+    /// Whether it is time for [`check`](Self::check).
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
+        now >= self.check_at
+    }
+
+    /// Looks at all partitions.
+    pub(crate) fn check(&mut self, backlogs: &[PartitionBacklog], now: Instant) -> Changes {
+        let mut changes = Changes::default();
+        let fresh = Observed { outcomes: 0, since: now, is_stalled: false };
+        self.partitions.resize(self.partitions.len().max(backlogs.len()), fresh);
+        for ((observed, backlog), partition) in self.partitions.iter_mut().zip(backlogs).zip(0..) {
+            let outcomes = backlog.acknowledged + backlog.failed;
+            if outcomes != observed.outcomes || backlog.waiting() == 0 {
+                if observed.is_stalled {
+                    changes.resume.push(partition);
+                    self.count -= 1;
+                }
+                *observed = Observed { outcomes, since: now, is_stalled: false };
+            } else if !observed.is_stalled && now.saturating_duration_since(observed.since) >= STALLED_AFTER {
+                if self.count == 0 {
+                    (self.is_attempt, self.until) = (false, now + PAUSE);
+                }
+                observed.is_stalled = true;
+                self.count += 1;
+                changes.pause.push(partition);
+            }
+        }
+        if self.count > 0 && now >= self.until {
+            self.is_attempt = !self.is_attempt;
+            self.until = now + if self.is_attempt { ATTEMPT } else { PAUSE };
+            if self.is_attempt {
+                changes.resume.extend(self.stalled());
+                changes.pause.clear();
+            } else {
+                changes.pause = self.stalled();
+            }
+        }
+        self.check_at = now + if self.count > 0 { INTERVAL_WHILE_STALLED } else { INTERVAL };
+        changes
+    }
+
+    /// The stalled partitions; from now on none is.
+    pub(crate) fn take(&mut self) -> Vec<i32> {
+        let stalled = self.stalled();
+        self.partitions.clear();
+        self.count = 0;
+        stalled
+    }
+
+    fn stalled(&self) -> Vec<i32> {
+        self.partitions.iter().zip(0..).filter(|(observed, _)| observed.is_stalled).map(|(_, partition)| partition).collect()
+    }
+}
