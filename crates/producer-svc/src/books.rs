@@ -1,6 +1,6 @@
 //! The books of one run: how many messages were accepted, what became of them, and the lines that account for them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -125,6 +125,11 @@ impl Books {
     /// Takes over librdkafka's statistics.
     pub(crate) fn enter_statistics(&mut self, statistics: &Statistics) {
         self.metrics.cluster.update(statistics);
+        let connected: BTreeSet<i32> =
+            statistics.brokers.values().filter(|broker| broker.state == "UP").map(|broker| broker.nodeid).collect();
+        let partitions = statistics.topics.get(&self.topic).into_iter().flat_map(|topic| topic.partitions.values());
+        let partitions = partitions.filter(|partition| partition.leader >= 0 && connected.contains(&partition.leader));
+        self.backlog.set_connected(partitions.map(|partition| partition.partition));
     }
 
     /// The partitions among the first `count` that are late, and a text that names them with their leaders.

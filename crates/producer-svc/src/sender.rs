@@ -24,7 +24,7 @@ use crate::client::delivery::Delivery;
 use crate::client::reports::Reports;
 use crate::client::topic::{Handover, Topic};
 use crate::metrics::ProducerMetrics;
-use crate::partitions::stalled::{Changes, Stalled};
+use crate::partitions::stalled::Stalled;
 use crate::partitions::{Partitions, Turn};
 use crate::schedule::Schedule;
 
@@ -282,26 +282,9 @@ impl Sender<'_> {
         self.serve_waiting_reports();
     }
 
-    /// Pauses and resumes stalled partitions.
-    fn check_stalled(&mut self, now: Instant) {
-        if !self.stalled.is_due(now) {
-            return;
-        }
-        let Changes { pause, resume } =
-            self.stalled.check(self.producer.context().books().backlog.partitions(), now);
-        if !pause.is_empty() {
-            self.topic.pause(&pause);
-        }
-        if !resume.is_empty() {
-            self.topic.resume(&resume);
-            // Wakes the threads of the brokers, which would otherwise notice it within a second.
-            self.producer.flush(Duration::ZERO).unwrap_or_default();
-        }
-    }
-
     /// Waits for the outstanding outcomes under the deadline, then purges the messages that are left, so that each is reported.
     fn finish(&mut self, shutdown: &Shutdown) {
-        self.topic.resume(&self.stalled.take());
+        self.topic.resume(&self.stalled.take(Instant::now()));
         self.serve_reports_until(Instant::now() + shutdown.time_left().saturating_sub(PURGE));
         let outstanding = self.outstanding();
         if outstanding > 0 {

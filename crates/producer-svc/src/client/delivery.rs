@@ -1,5 +1,6 @@
 //! librdkafka's callbacks of the producer: delivery reports, errors and log lines.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -26,16 +27,22 @@ pub(crate) struct Delivery {
     start: Instant,
     /// Whether a message is due when it is handed to librdkafka.
     is_due_at_handover: bool,
+    errors: AtomicU64,
 }
 
 impl Delivery {
     pub(crate) fn new(access: Arc<Access>, books: Books, traces: Traces, rate: Rate) -> Self {
         let is_due_at_handover = matches!(rate, Rate::Max);
-        Self { access, traces, books: Mutex::new(books), start: Instant::now(), is_due_at_handover }
+        Self { access, traces, books: Mutex::new(books), start: Instant::now(), is_due_at_handover, errors: AtomicU64::new(0) }
     }
 
     pub(crate) fn books(&self) -> MutexGuard<'_, Books> {
         self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many errors librdkafka has reported that do not concern single messages.
+    pub(crate) fn errors(&self) -> u64 {
+        self.errors.load(Ordering::Relaxed)
     }
 
     /// What a message carries that is due at this time.
@@ -54,6 +61,7 @@ impl ClientContext for Delivery {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        self.errors.fetch_add(1, Ordering::Relaxed);
         self.access.handle_error(error.rdkafka_error_code(), reason);
     }
 }

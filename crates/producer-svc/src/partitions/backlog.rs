@@ -13,6 +13,8 @@ pub(crate) struct PartitionBacklog {
     pub(crate) acknowledged: u64,
     /// Messages that were given up.
     pub(crate) failed: u64,
+    /// Whether the leader is known and connected, according to librdkafka's last statistics.
+    pub(crate) is_leader_connected: bool,
     /// When a message last was acknowledged while others were waiting, or else when the first of those that are waiting was accepted.
     /// A failure does not change it: a partition to which every message fails is late although no message waits for long.
     due_since: Option<Instant>,
@@ -84,6 +86,16 @@ impl Backlog {
             partition.due_since = (partition.waiting > 0).then_some(now);
         } else {
             partition.failed += 1;
+        }
+    }
+
+    /// Sets for which partitions the leader is known and connected; it is not for those that are left out.
+    pub(crate) fn set_connected(&mut self, partitions: impl Iterator<Item = i32>) {
+        self.partitions.iter_mut().for_each(|partition| partition.is_leader_connected = false);
+        for partition in partitions {
+            if let Some(partition) = self.get_mut(partition) {
+                partition.is_leader_connected = true;
+            }
         }
     }
 

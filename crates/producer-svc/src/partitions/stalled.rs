@@ -5,15 +5,19 @@
 //! a whole core until it does. Messages to a paused partition do not keep the thread awake.
 //!
 //! A pause ends with the next outcome of the partition. But librdkafka also puts messages back that it has to send again, without any
-//! outcome: after a lost connection, or when the partition has a new leader. Paused partitions are therefore resumed for a moment at short
-//! intervals, so that librdkafka can send what has become possible to send.
+//! outcome: after a lost connection, or when the partition has a new leader. Therefore
+//!
+//! - paused partitions are resumed for a moment at short intervals, so that librdkafka can send what has become possible to send;
+//! - an error that librdkafka reports, such as a lost connection, ends all pauses, and only partitions whose leader is connected are paused.
+//!   The thread of a broker without a connection does not spin, and it looks only once a second whether a connection is needed.
 
 use std::time::{Duration, Instant};
 
 use super::backlog::PartitionBacklog;
 
-/// A partition is stalled if messages to it wait and none had an outcome for this long.
-const STALLED_AFTER: Duration = Duration::from_secs(1);
+/// A partition is stalled if messages to it wait and none had an outcome for this long. Longer than the second after which the thread of a
+/// broker notices that a connection is needed.
+const STALLED_AFTER: Duration = Duration::from_millis(1500);
 /// How long stalled partitions stay paused between two attempts.
 const PAUSE: Duration = Duration::from_millis(500);
 /// How long they are resumed for an attempt. librdkafka's thread needs microseconds; the rest is for a busy machine.
@@ -25,7 +29,7 @@ const INTERVAL_WHILE_STALLED: Duration = Duration::from_millis(1);
 #[derive(Debug, Clone, Copy)]
 struct Observed {
     outcomes: u64,
-    /// When the outcomes last changed, or no message was waiting.
+    /// When the outcomes last changed, or no message was waiting, or an error was reported.
     since: Instant,
     is_stalled: bool,
 }
@@ -77,7 +81,7 @@ impl Stalled {
         self.partitions.resize(self.partitions.len().max(backlogs.len()), fresh);
         for ((observed, backlog), partition) in self.partitions.iter_mut().zip(backlogs).zip(0..) {
             let outcomes = backlog.acknowledged + backlog.failed;
-            if outcomes != observed.outcomes || backlog.waiting() == 0 {
+            if outcomes != observed.outcomes || backlog.waiting() == 0 || !backlog.is_leader_connected {
                 if observed.is_stalled {
                     changes.resume.push(partition);
                     self.count -= 1;
@@ -106,10 +110,12 @@ impl Stalled {
         changes
     }
 
-    /// The stalled partitions; from now on none is.
-    pub(crate) fn take(&mut self) -> Vec<i32> {
+    /// The stalled partitions. From now on none is, as if each just had an outcome.
+    pub(crate) fn take(&mut self, now: Instant) -> Vec<i32> {
         let stalled = self.stalled();
-        self.partitions.clear();
+        for observed in &mut self.partitions {
+            (observed.since, observed.is_stalled) = (now, false);
+        }
         self.count = 0;
         stalled
     }
