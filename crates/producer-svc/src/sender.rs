@@ -4,6 +4,7 @@
 //! requested shutdown, or, after the last message, until each has its outcome. Messages that are left are purged, which reports each of
 //! them once more. Only then is the producer dropped, because dropping it earlier would purge without reports.
 
+mod turn;
 mod upkeep;
 
 use std::sync::Arc;
@@ -11,21 +12,21 @@ use std::time::{Duration, Instant};
 
 use kafka_config::{ProducerSettings, Rate};
 use message::RunId;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
-use rdkafka::message::OwnedHeaders;
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, PurgeConfig};
+use rdkafka::error::KafkaError;
+use rdkafka::producer::{BaseProducer, Producer as _, PurgeConfig};
 use service::{Access, Ending, Failure, Handles, Health, Shutdown, drop_in_background};
 use tracing::warn;
 
+use self::turn::SendResult;
 use self::upkeep::Upkeep;
 use crate::books::Books;
-use crate::client::batch::{BATCH_MAX, Batch};
+use crate::client::batch::Batch;
 use crate::client::delivery::Delivery;
 use crate::client::reports::Reports;
-use crate::client::topic::{Handover, Topic};
+use crate::client::topic::Topic;
 use crate::metrics::ProducerMetrics;
+use crate::partitions::Partitions;
 use crate::partitions::stalled::Stalled;
-use crate::partitions::{Partitions, Turn};
 use crate::schedule::Schedule;
 
 /// How long the loop may block at once, and therefore how late it notices a shutdown request.
@@ -106,22 +107,9 @@ struct Sender<'p> {
     stalled: Stalled,
 }
 
-/// What became of the messages that were to be sent.
-enum SendResult {
-    /// This many were accepted, at least one.
-    Accepted(u64),
-    /// Neither the queue nor any partition's share of it has room.
-    NoRoom,
-    Refused(Code),
-}
-
 impl Sender<'_> {
     /// Sets `partitions` once the broker has returned the metadata of the topic.
-    fn send_until_stopped(
-        &mut self,
-        partitions: &mut Option<Partitions>,
-        shutdown: &Shutdown,
-    ) -> Result<(), Failure> {
+    fn send_until_stopped(&mut self, partitions: &mut Option<Partitions>, shutdown: &Shutdown) -> Result<(), Failure> {
         // Requesting the topic before the first message reports a missing topic at once.
         let client = self.producer.client();
         let poll = || self.serve_reports(POLL);
@@ -167,67 +155,6 @@ impl Sender<'_> {
             self.do_upkeep(&mut upkeep, Some(partitions), now)?;
         }
         Ok(())
-    }
-
-    /// Sends at most `due` messages, those that are left of the present turn or are the next turn.
-    fn send(
-        &mut self,
-        first_num: u64,
-        due: u64,
-        schedule: &Schedule,
-        partitions: &mut Partitions,
-        now: Instant,
-    ) -> SendResult {
-        let delivery = self.producer.context();
-        let turn = {
-            let mut books = delivery.books();
-            books.set_now(now);
-            partitions.next(|partition| books.backlog.room(partition))
-        };
-        let Some(Turn { partition, first_pseq, left }) = turn else { return SendResult::NoRoom };
-        // A message with headers cannot be part of a batch, so the batch ends before it.
-        let mut headers = None;
-        self.batch.start();
-        for i in 0..due.min(left).min(BATCH_MAX) {
-            headers = delivery.traces.headers();
-            if headers.is_some() {
-                break;
-            }
-            self.batch.push(first_num + i, first_pseq + i, delivery.due_micros(schedule.due_at(i, now)));
-        }
-        let Handover { mut accepted, mut refusal } = self.topic.produce(partition, &self.batch);
-        if let Some(headers) = headers
-            && refusal.is_none()
-        {
-            let i = accepted as u64;
-            self.batch.push(first_num + i, first_pseq + i, delivery.due_micros(schedule.due_at(i, now)));
-            match self.send_with_headers(partition, headers) {
-                Ok(()) => accepted += 1,
-                Err(code) => refusal = Some(code),
-            }
-        }
-        if accepted > 0 {
-            let accepted = accepted as u64;
-            delivery.books().enter_accepted(partition, accepted);
-            partitions.advance(accepted);
-            return SendResult::Accepted(accepted);
-        }
-        match refusal {
-            Some(Code::QueueFull) | None => SendResult::NoRoom,
-            Some(code) => SendResult::Refused(code),
-        }
-    }
-
-    /// Sends the last message of the batch.
-    fn send_with_headers(&self, partition: i32, headers: OwnedHeaders) -> Result<(), Code> {
-        let Some(message) = self.batch.messages().last() else { return Ok(()) };
-        let record = BaseRecord::with_opaque_to(&self.name, message.due_micros)
-            .partition(partition)
-            .key(message.key)
-            .payload(message.value)
-            .timestamp(self.batch.timestamp())
-            .headers(headers);
-        self.producer.send(record).map_err(|(error, _)| error.rdkafka_error_code().unwrap_or(Code::Fail))
     }
 
     /// After the last message, waits until every message has its outcome or the shutdown is requested.

@@ -61,10 +61,6 @@ impl Batch {
         self.messages.push(Message { value_start, value_end: self.bytes.len(), due_micros });
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.messages.len()
-    }
-
     /// Creation time of the messages, in milliseconds since the Unix epoch.
     pub(crate) fn timestamp(&self) -> i64 {
         self.timestamp
@@ -98,7 +94,7 @@ mod tests {
         for first in [9, 99_999] {
             batch.start();
             (0..3).for_each(|i| batch.push(first + i, i + 1, 70 + i as usize));
-            assert_eq!(batch.len(), 3);
+            assert_eq!(batch.messages().count(), 3);
             for (message, i) in batch.messages().zip(0..) {
                 assert_eq!(KeyReader::default().read(message.key), Some(Key { run, pseq: i + 1 }));
                 assert_eq!(Payload::decode(Some(message.value)).unwrap().num, first + i);

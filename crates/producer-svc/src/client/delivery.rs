@@ -33,7 +33,14 @@ pub(crate) struct Delivery {
 impl Delivery {
     pub(crate) fn new(access: Arc<Access>, books: Books, traces: Traces, rate: Rate) -> Self {
         let is_due_at_handover = matches!(rate, Rate::Max);
-        Self { access, traces, books: Mutex::new(books), start: Instant::now(), is_due_at_handover, errors: AtomicU64::new(0) }
+        Self {
+            access,
+            traces,
+            books: Mutex::new(books),
+            start: Instant::now(),
+            is_due_at_handover,
+            errors: AtomicU64::new(0),
+        }
     }
 
     pub(crate) fn books(&self) -> MutexGuard<'_, Books> {

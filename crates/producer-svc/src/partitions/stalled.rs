@@ -121,6 +121,97 @@ impl Stalled {
     }
 
     fn stalled(&self) -> Vec<i32> {
-        self.partitions.iter().zip(0..).filter(|(observed, _)| observed.is_stalled).map(|(_, partition)| partition).collect()
+        self.partitions
+            .iter()
+            .zip(0..)
+            .filter(|(observed, _)| observed.is_stalled)
+            .map(|(_, partition)| partition)
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::backlog::Backlog;
+    use super::*;
+
+    fn millis(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    fn changes(pause: &[i32], resume: &[i32]) -> Changes {
+        Changes { pause: pause.to_vec(), resume: resume.to_vec() }
+    }
+
+    /// Three partitions with connected leaders. A message waits in each.
+    fn waiting(start: Instant) -> Backlog {
+        let mut backlog = Backlog::new(1000, start);
+        backlog.resize(3);
+        backlog.set_connected(0..3);
+        (0..3).for_each(|partition| backlog.enter_accepted(partition, 1));
+        backlog
+    }
+
+    #[test]
+    fn a_partition_without_an_outcome_is_paused_except_for_attempts() {
+        let start = Instant::now();
+        let mut backlog = waiting(start);
+        let mut stalled = Stalled::new(start);
+        let mut check = |backlog: &Backlog, after| stalled.check(backlog.partitions(), start + millis(after));
+        assert_eq!(check(&backlog, 0), changes(&[], &[]));
+        backlog.enter_outcome(0, true);
+        backlog.enter_accepted(0, 1);
+        assert_eq!(check(&backlog, 1400), changes(&[], &[]));
+        assert_eq!(check(&backlog, 1500), changes(&[1, 2], &[]), "partition 0 had an outcome at 1400");
+        assert_eq!(check(&backlog, 1999), changes(&[], &[]));
+        assert_eq!(check(&backlog, 2000), changes(&[], &[1, 2]), "an attempt");
+        assert_eq!(check(&backlog, 2004), changes(&[], &[]));
+        assert_eq!(check(&backlog, 2005), changes(&[1, 2], &[]));
+        backlog.enter_outcome(1, false);
+        assert_eq!(check(&backlog, 2006), changes(&[], &[1]), "a failure is an outcome, too");
+        backlog.enter_outcome(0, true);
+        assert_eq!(check(&backlog, 2505), changes(&[], &[2]));
+        backlog.enter_outcome(2, true);
+        assert_eq!(check(&backlog, 2600), changes(&[], &[2]));
+        assert!(!stalled.is_any());
+    }
+
+    #[test]
+    fn a_partition_without_messages_or_without_a_connection_is_not_paused() {
+        let start = Instant::now();
+        let mut backlog = waiting(start);
+        let mut stalled = Stalled::new(start);
+        backlog.enter_outcome(0, true);
+        backlog.set_connected([0, 2].into_iter());
+        stalled.check(backlog.partitions(), start);
+        assert_eq!(stalled.check(backlog.partitions(), start + millis(1600)), changes(&[2], &[]));
+        backlog.set_connected([0].into_iter());
+        assert_eq!(stalled.check(backlog.partitions(), start + millis(1700)), changes(&[], &[2]));
+    }
+
+    #[test]
+    fn after_an_error_every_partition_gets_its_time_anew() {
+        let start = Instant::now();
+        let backlog = waiting(start);
+        let mut stalled = Stalled::new(start);
+        stalled.check(backlog.partitions(), start);
+        stalled.check(backlog.partitions(), start + millis(1500));
+        assert!(stalled.is_any());
+        assert_eq!(stalled.take(start + millis(1600)), [0, 1, 2]);
+        assert!(!stalled.is_any());
+        assert_eq!(stalled.check(backlog.partitions(), start + millis(3000)), changes(&[], &[]));
+        assert_eq!(stalled.check(backlog.partitions(), start + millis(3100)), changes(&[0, 1, 2], &[]));
+    }
+
+    #[test]
+    fn the_loop_is_woken_for_the_next_attempt() {
+        let start = Instant::now();
+        let backlog = waiting(start);
+        let mut stalled = Stalled::new(start);
+        stalled.check(backlog.partitions(), start);
+        assert_eq!(stalled.time_left(start), INTERVAL);
+        stalled.check(backlog.partitions(), start + STALLED_AFTER);
+        assert_eq!(stalled.time_left(start + STALLED_AFTER), PAUSE);
+        assert!(stalled.is_due(start + STALLED_AFTER + INTERVAL_WHILE_STALLED), "an outcome may arrive at any time");
     }
 }
