@@ -220,6 +220,17 @@ fn linger_is_derived_from_the_rate_unless_it_is_set() {
 }
 
 #[test]
+fn fast_messages_are_paced_within_a_tenth_of_the_linger() {
+    let pace = |rate, linger| {
+        producer(&[("PRODUCER_RATE_PER_SEC", rate), ("KAFKA_LINGER_MS", linger)]).unwrap().pace.as_micros()
+    };
+    assert_eq!(pace("1000", "5"), 0);
+    assert_eq!(pace("1001", "5"), 500);
+    assert_eq!(pace("1001", "0"), 200);
+    assert_eq!(pace("1001", "1000"), 1000);
+}
+
+#[test]
 fn a_property_that_is_passed_through_replaces_our_default() {
     let settings = consumer(&[("KAFKA_PROP_QUEUED_MIN_MESSAGES", "1000"), ("KAFKA_PROP_CLIENT_RACK", "a")]).unwrap();
     assert_eq!(property(&settings.properties, "queued.min.messages").unwrap(), "1000");

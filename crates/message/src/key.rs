@@ -2,7 +2,6 @@
 //! partition.
 
 use std::fmt;
-use std::io::Write as _;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize, Serializer};
@@ -96,11 +95,11 @@ pub struct Key {
     pub pseq: u64,
 }
 
-/// Writes the keys of one run into a buffer of its own.
+/// Writes the keys of one run.
 #[derive(Debug)]
 pub struct KeyWriter {
-    /// `<run>-`, followed by the pseq that was written last.
-    bytes: Vec<u8>,
+    /// `<run>-`
+    prefix: [u8; PREFIX_BYTES],
 }
 
 /// The length of `<run>-`.
@@ -110,15 +109,15 @@ impl KeyWriter {
     /// Creates a writer for the keys of `run`.
     #[must_use]
     pub fn new(run: RunId) -> Self {
-        Self { bytes: format!("{run}-").into_bytes() }
+        let mut prefix = [b'-'; PREFIX_BYTES];
+        run.0.simple().encode_lower(&mut prefix);
+        Self { prefix }
     }
 
-    /// Returns the bytes of the key with this pseq.
-    pub fn write(&mut self, pseq: u64) -> &[u8] {
-        self.bytes.truncate(PREFIX_BYTES);
-        // Writing to a Vec cannot fail.
-        write!(self.bytes, "{pseq}").unwrap_or_default();
-        &self.bytes
+    /// Appends the key with this pseq to `buffer`.
+    pub fn append(&self, pseq: u64, buffer: &mut Vec<u8>) {
+        buffer.extend_from_slice(&self.prefix);
+        buffer.extend_from_slice(itoa::Buffer::new().format(pseq).as_bytes());
     }
 }
 
@@ -160,9 +159,12 @@ mod tests {
     fn a_written_key_is_read_back_unchanged() {
         let mut reader = KeyReader::default();
         for run in [RunId::new(), RunId::new()] {
-            let mut writer = KeyWriter::new(run);
+            let writer = KeyWriter::new(run);
             for pseq in [PSEQ_MAX, 1, 9, 10] {
-                assert_eq!(reader.read(writer.write(pseq)), Some(Key { run, pseq }));
+                let mut key = b"before".to_vec();
+                writer.append(pseq, &mut key);
+                assert_eq!(key, format!("before{run}-{pseq}").as_bytes());
+                assert_eq!(reader.read(&key[6..]), Some(Key { run, pseq }));
             }
         }
     }

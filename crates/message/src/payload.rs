@@ -2,16 +2,15 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::io;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::error::Category;
 
 /// The longest value that is parsed. The values of our producer have about 50 bytes.
 pub const PAYLOAD_MAX_BYTES: usize = 64 * 1024;
 
 /// The value of a message. Further fields of the JSON object are ignored.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Payload<'a> {
     /// The number of the message in its run, from 0.
     pub num: u64,
@@ -55,27 +54,6 @@ impl Bad {
 impl fmt::Display for Bad {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
-    }
-}
-
-/// Replaces the contents of `buffer` with the value of a message, in the same bytes as Python's `json.dumps`: with a space after each
-/// comma and colon.
-pub fn encode(num: u64, ts: &str, buffer: &mut Vec<u8>) {
-    buffer.clear();
-    let payload = Payload { num, ts: Cow::Borrowed(ts) };
-    // Serializing a number and a string into a Vec cannot fail.
-    payload.serialize(&mut serde_json::Serializer::with_formatter(buffer, PythonSpacing)).unwrap_or_default();
-}
-
-struct PythonSpacing;
-
-impl serde_json::ser::Formatter for PythonSpacing {
-    fn begin_object_key<W: io::Write + ?Sized>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
-        if first { Ok(()) } else { writer.write_all(b", ") }
-    }
-
-    fn begin_object_value<W: io::Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
-        writer.write_all(b": ")
     }
 }
 
@@ -135,14 +113,6 @@ mod tests {
 
     fn decode(value: &[u8]) -> Result<Payload<'_>, Bad> {
         Payload::decode(Some(value))
-    }
-
-    #[test]
-    fn encoded_bytes_are_those_of_pythons_json_dumps() {
-        let mut buffer = b"rubbish".to_vec();
-        encode(17, "2026-11-22 10:00:00", &mut buffer);
-        assert_eq!(buffer, br#"{"num": 17, "ts": "2026-11-22 10:00:00"}"#);
-        assert_eq!(decode(&buffer).unwrap().num, 17);
     }
 
     #[test]

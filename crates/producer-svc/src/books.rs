@@ -1,6 +1,6 @@
 //! The books of one run: how many messages were accepted, what became of them, and the lines that account for them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,8 +12,8 @@ use journal::{
 use message::{KeyReader, Payload, RunId};
 use rdkafka::Statistics;
 
-use crate::backlog::{Backlog, Late};
 use crate::metrics::{ProducerMetrics, Reason};
+use crate::partitions::backlog::{Backlog, Late};
 
 /// The delivery report of one message.
 #[derive(Debug)]
@@ -100,11 +100,20 @@ impl Books {
         self.write(Level::Info, Entry::TopicFound(found));
     }
 
-    /// Enters a message that librdkafka accepted.
-    pub(crate) fn enter_accepted(&mut self, partition: i32) {
-        self.accepted += 1;
-        self.metrics.accepted.inc();
-        self.backlog.enter_accepted(partition);
+    /// The time of what is entered from now on.
+    pub(crate) fn set_now(&mut self, now: Instant) {
+        self.backlog.set_now(now);
+    }
+
+    /// The time that was set last.
+    pub(crate) fn now(&self) -> Instant {
+        self.backlog.now()
+    }
+
+    /// Enters messages that librdkafka accepted.
+    pub(crate) fn enter_accepted(&mut self, partition: i32, count: u64) {
+        self.accepted += count;
+        self.backlog.enter_accepted(partition, count);
     }
 
     /// Sets how many partitions the topic has.
@@ -116,6 +125,11 @@ impl Books {
     /// Takes over librdkafka's statistics.
     pub(crate) fn enter_statistics(&mut self, statistics: &Statistics) {
         self.metrics.cluster.update(statistics);
+        let connected: BTreeSet<i32> =
+            statistics.brokers.values().filter(|broker| broker.state == "UP").map(|broker| broker.nodeid).collect();
+        let partitions = statistics.topics.get(&self.topic).into_iter().flat_map(|topic| topic.partitions.values());
+        let partitions = partitions.filter(|partition| partition.leader >= 0 && connected.contains(&partition.leader));
+        self.backlog.set_connected(partitions.map(|partition| partition.partition));
     }
 
     /// The partitions among the first `count` that are late, and a text that names them with their leaders.
@@ -173,7 +187,6 @@ impl Books {
 
     fn enter_acknowledged(&mut self, partition: i32, offset: i64, pseq: u64, value: Option<&[u8]>, latency: Duration) {
         self.acknowledged += 1;
-        self.metrics.acknowledged.inc();
         self.metrics.latency.observe(latency.as_secs_f64());
         let payload = if self.summary.wants_line() { Payload::decode(value).ok() } else { None };
         match payload {
@@ -218,17 +231,22 @@ impl Books {
 
     /// The regular duties: brings metrics up to date, and writes the lines that are due once a second.
     pub(crate) fn tick(&mut self, now: Instant) {
-        self.backlog.set_now(now);
-        self.metrics.update_partitions(self.backlog.partitions());
-        self.metrics.queue.set(i64::try_from(self.outstanding()).unwrap_or(i64::MAX));
+        self.set_now(now);
+        self.update_metrics();
         if let Some(window) = self.summary.end_window(now) {
             self.write_summary(window);
             self.write_undelivered();
         }
     }
 
+    fn update_metrics(&mut self) {
+        self.metrics.update(self.accepted, self.acknowledged, self.outstanding());
+        self.metrics.update_partitions(self.backlog.partitions());
+    }
+
     /// Writes everything that is left, and then the line `run closed`. `last_pseqs` are the last pseq of each partition.
     pub(crate) fn close(&mut self, last_pseqs: impl Iterator<Item = (i32, u64)>) {
+        self.update_metrics();
         self.write_summary(self.summary.elapsed(Instant::now()));
         self.write_undelivered();
         let partitions = last_pseqs.map(|(partition, last_pseq)| LastOfPartition { partition, last_pseq }).collect();

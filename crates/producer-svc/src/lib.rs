@@ -1,18 +1,16 @@
 //! `producer-svc`: sends a numbered, timestamped message each second to a Kafka topic, and logs the outcome of each.
 //!
-//! [`start()`] reads the settings and starts the loop (`sender`). The loop hands each message to librdkafka when it is due.
-//! librdkafka reports the outcome of each message (`delivery`) to the books (`books`), which write the lines that account for it. Every
+//! [`start()`] reads the settings and starts the loop (`sender`). The loop hands messages to librdkafka (`client`) when they are due.
+//! librdkafka reports the outcome of each message (`client::delivery`) to the books (`books`), which write the lines that account for it. Every
 //! message that librdkafka accepted ends up in exactly one column of the books: acknowledged, rejected or unknown.
 //!
 //! The binary is a call of [`main()`]; the sandbox calls [`start()`] in a child process of its own.
 
-mod backlog;
 mod books;
-mod delivery;
+mod client;
 mod health;
 mod metrics;
 mod partitions;
-mod reports;
 mod schedule;
 mod sender;
 

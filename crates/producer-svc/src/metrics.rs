@@ -1,21 +1,24 @@
 //! The producer's metrics.
 
 use journal::Outcome;
-use prometheus::{Histogram, IntCounter, IntCounterVec, IntGauge};
+use prometheus::local::LocalHistogram;
+use prometheus::{IntCounter, IntCounterVec, IntGauge};
 use rdkafka::error::RDKafkaErrorCode as Code;
 use service::{Cluster, LastTime, LastTimes, Metrics};
 
-use crate::backlog::PartitionBacklog;
+use crate::partitions::backlog::PartitionBacklog;
 
 /// The producer's metrics.
+///
+/// What concerns each message is collected without synchronisation, and exported by [`update`](Self::update).
 #[derive(Debug)]
 pub(crate) struct ProducerMetrics {
-    pub(crate) accepted: IntCounter,
-    pub(crate) acknowledged: IntCounter,
+    accepted: IntCounter,
+    acknowledged: IntCounter,
     failed: IntCounterVec,
-    pub(crate) latency: Histogram,
-    pub(crate) latency_from_due: Histogram,
-    pub(crate) queue: IntGauge,
+    pub(crate) latency: LocalHistogram,
+    pub(crate) latency_from_due: LocalHistogram,
+    queue: IntGauge,
     pub(crate) late_partitions: IntGauge,
     pub(crate) last_acknowledgement: LastTime,
     partitions: Option<PartitionMetrics>,
@@ -85,11 +88,11 @@ impl ProducerMetrics {
             latency: metrics.latency(
                 "kafka_producer_acknowledgement_latency_seconds",
                 "Time from handing a message to librdkafka to its acknowledgement.",
-            ),
+            ).local(),
             latency_from_due: metrics.latency(
                 "kafka_producer_acknowledgement_latency_from_due_seconds",
                 "Time from when a message was due by the rate to its acknowledgement.",
-            ),
+            ).local(),
             queue: metrics.gauge("kafka_producer_queue_messages", "Accepted messages that have no outcome yet."),
             late_partitions: metrics.gauge(
                 "kafka_producer_late_partitions",
@@ -114,9 +117,16 @@ impl ProducerMetrics {
     pub(crate) fn count_failure(&self, outcome: Outcome, reason: Reason) {
         self.failed.with_label_values(&[outcome_name(outcome), reason.name()]).inc();
     }
-}
 
-impl ProducerMetrics {
+    /// Exports the histograms and these counts.
+    pub(crate) fn update(&mut self, accepted: u64, acknowledged: u64, outstanding: u64) {
+        self.accepted.inc_by(accepted - self.accepted.get());
+        self.acknowledged.inc_by(acknowledged - self.acknowledged.get());
+        self.queue.set(i64::try_from(outstanding).unwrap_or(i64::MAX));
+        self.latency.flush();
+        self.latency_from_due.flush();
+    }
+
     /// Brings the metrics of the partitions up to date, and creates those of new partitions.
     pub(crate) fn update_partitions(&mut self, backlogs: &[PartitionBacklog]) {
         if let Some(partitions) = &mut self.partitions {

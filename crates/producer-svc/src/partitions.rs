@@ -5,6 +5,9 @@
 //! messages, because consecutive messages to one partition share a request, which doubles the throughput. A partition that has no room
 //! (see `backlog`) misses its turn, and one that has little gets a shorter one.
 
+pub(crate) mod backlog;
+pub(crate) mod stalled;
+
 use kafka_config::Rate;
 
 const LONGEST_TURN: u64 = 1024;
@@ -25,6 +28,16 @@ pub(crate) struct Partitions {
     turn: u64,
     /// Messages left in the turn of the current partition; 0 if its turn is over.
     left_in_turn: u64,
+}
+
+/// What is left of a partition's turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Turn {
+    pub(crate) partition: i32,
+    /// The pseq of the next message.
+    pub(crate) first_pseq: u64,
+    /// How many messages may follow, at least one.
+    pub(crate) left: u64,
 }
 
 impl Partitions {
@@ -53,24 +66,25 @@ impl Partitions {
         }
     }
 
-    /// Partition and pseq of the next message, or `None` if no partition has room. `room` returns how many messages a partition may
-    /// take; it is asked at the beginning of each turn, which is never longer than that.
+    /// The turn of the next message, or `None` if no partition has room. `room` returns how many messages a partition may take; it is
+    /// asked at the beginning of each turn, which is never longer than that.
     ///
     /// The answer stays the same until [`advance`](Self::advance) or [`skip`](Self::skip).
-    pub(crate) fn next(&mut self, room: impl Fn(usize) -> u64) -> Option<(i32, u64)> {
+    pub(crate) fn next(&mut self, room: impl Fn(usize) -> u64) -> Option<Turn> {
         if self.left_in_turn == 0 {
             let following = (1..=self.count).map(|step| (self.current + step) % self.count);
             let (next, room) = following.map(|partition| (partition, room(partition))).find(|(_, room)| *room > 0)?;
             self.current = next;
             self.left_in_turn = self.turn.min(room);
         }
-        Some((self.current as i32, self.pseq[self.current] + 1))
+        let partition = self.current as i32;
+        Some(Turn { partition, first_pseq: self.pseq[self.current] + 1, left: self.left_in_turn })
     }
 
-    /// To be called when the message was accepted: its pseq is used up.
-    pub(crate) fn advance(&mut self) {
-        self.pseq[self.current] += 1;
-        self.left_in_turn = self.left_in_turn.saturating_sub(1);
+    /// To be called when this many messages of the turn were accepted: their pseqs are used up.
+    pub(crate) fn advance(&mut self, accepted: u64) {
+        self.pseq[self.current] += accepted;
+        self.left_in_turn = self.left_in_turn.saturating_sub(accepted);
     }
 
     /// Ends the turn of the current partition.
@@ -88,16 +102,20 @@ impl Partitions {
 mod tests {
     use std::time::Instant;
 
+    use super::backlog::Backlog;
     use super::*;
-    use crate::backlog::Backlog;
 
     const ENDLESS: u64 = u64::MAX;
+
+    fn next(partitions: &mut Partitions, room: impl Fn(usize) -> u64) -> Option<(i32, u64)> {
+        partitions.next(room).map(|turn| (turn.partition, turn.first_pseq))
+    }
 
     fn advance(partitions: &mut Partitions, messages: usize) -> Vec<(i32, u64)> {
         (0..messages)
             .map(|_| {
-                let next = partitions.next(|_| ENDLESS).unwrap();
-                partitions.advance();
+                let next = next(partitions, |_| ENDLESS).unwrap();
+                partitions.advance(1);
                 next
             })
             .collect()
@@ -132,10 +150,10 @@ mod tests {
     #[test]
     fn a_message_that_was_not_accepted_keeps_its_partition_and_pseq() {
         let mut partitions = Partitions::new(Rate::PerSec(1.0), 2);
-        assert_eq!(partitions.next(|_| ENDLESS), Some((0, 1)));
-        assert_eq!(partitions.next(|_| ENDLESS), Some((0, 1)));
+        assert_eq!(next(&mut partitions, |_| ENDLESS), Some((0, 1)));
+        assert_eq!(next(&mut partitions, |_| ENDLESS), Some((0, 1)));
         partitions.skip();
-        assert_eq!(partitions.next(|_| ENDLESS), Some((1, 1)));
+        assert_eq!(next(&mut partitions, |_| ENDLESS), Some((1, 1)));
     }
 
     #[test]
@@ -149,15 +167,18 @@ mod tests {
             let share = queue / 6;
             let mut issued = [Vec::new(), Vec::new(), Vec::new()];
             let mut send = |partitions: &mut Partitions, backlog: &mut Backlog| {
-                let Some((partition, pseq)) = partitions.next(|partition| backlog.room(partition)) else {
+                let Some(Turn { partition, first_pseq, left }) = partitions.next(|partition| backlog.room(partition))
+                else {
                     return false;
                 };
-                backlog.enter_accepted(partition);
-                partitions.advance();
-                issued[partition as usize].push(pseq);
+                // librdkafka's queue may become full in the middle of a turn.
+                let accepted = left.min(7);
+                backlog.enter_accepted(partition, accepted);
+                partitions.advance(accepted);
+                issued[partition as usize].extend(first_pseq..first_pseq + accepted);
                 // Partition 1 is stuck; the others answer at once.
                 if partition != 1 {
-                    backlog.enter_outcome(partition, true);
+                    (0..accepted).for_each(|_| backlog.enter_outcome(partition, true));
                 }
                 true
             };
@@ -182,12 +203,14 @@ mod tests {
     fn nothing_is_sent_while_no_partition_has_room() {
         let mut partitions = Partitions::new(Rate::Max, 2);
         assert_eq!(partitions.next(|_| 0), None);
-        assert_eq!(partitions.next(|_| 3), Some((0, 1)));
-        (0..3).for_each(|_| partitions.advance());
+        assert_eq!(partitions.next(|_| 3), Some(Turn { partition: 0, first_pseq: 1, left: 3 }));
+        partitions.advance(2);
+        assert_eq!(partitions.next(|_| ENDLESS), Some(Turn { partition: 0, first_pseq: 3, left: 1 }));
+        partitions.advance(1);
         assert_eq!(
             partitions.next(|partition| if partition == 0 { ENDLESS } else { 1 }),
-            Some((1, 1)),
-            "its turn has three messages"
+            Some(Turn { partition: 1, first_pseq: 1, left: 1 }),
+            "its turn had three messages"
         );
     }
 }

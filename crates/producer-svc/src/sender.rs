@@ -4,22 +4,29 @@
 //! requested shutdown, or, after the last message, until each has its outcome. Messages that are left are purged, which reports each of
 //! them once more. Only then is the producer dropped, because dropping it earlier would purge without reports.
 
+mod turn;
+mod upkeep;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use kafka_config::{ProducerSettings, Rate};
-use message::{KeyWriter, RunId, Stamp, encode};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, PurgeConfig};
+use message::RunId;
+use rdkafka::error::KafkaError;
+use rdkafka::producer::{BaseProducer, Producer as _, PurgeConfig};
 use service::{Access, Ending, Failure, Handles, Health, Shutdown, drop_in_background};
 use tracing::warn;
 
+use self::turn::SendResult;
+use self::upkeep::Upkeep;
 use crate::books::Books;
-use crate::delivery::Delivery;
-use crate::health::DeliveryHealth;
+use crate::client::batch::Batch;
+use crate::client::delivery::Delivery;
+use crate::client::reports::Reports;
+use crate::client::topic::Topic;
 use crate::metrics::ProducerMetrics;
 use crate::partitions::Partitions;
-use crate::reports::Reports;
+use crate::partitions::stalled::Stalled;
 use crate::schedule::Schedule;
 
 /// How long the loop may block at once, and therefore how late it notices a shutdown request.
@@ -28,10 +35,6 @@ const POLL: Duration = Duration::from_millis(100);
 const EVENTS_AT_ONCE: usize = 1024;
 /// While the loop waits for the last outcomes, how long it waits at once.
 const LAST_WAIT: Duration = Duration::from_millis(2);
-/// Messages handed over between two polls at full speed.
-const MESSAGES_PER_POLL: u32 = 1024;
-const UPKEEP_INTERVAL: Duration = Duration::from_millis(200);
-const METADATA_INTERVAL: Duration = Duration::from_secs(30);
 /// Time to receive the reports of purged messages. Purging needs no broker.
 const PURGE: Duration = Duration::from_millis(500);
 
@@ -43,7 +46,7 @@ pub(crate) fn send_messages(
     handles: Handles,
     shutdown: &Shutdown,
 ) -> Ending {
-    let ProducerSettings { connection, rate, max_messages, queue_messages, properties, .. } = settings;
+    let ProducerSettings { connection, rate, pace, max_messages, queue_messages, properties, .. } = settings;
     let Handles { journal, health, traces, detail } = handles;
     let expected_per_sec = match rate {
         Rate::PerSec(rate) => rate,
@@ -52,146 +55,115 @@ pub(crate) fn send_messages(
     let books = Books::new(journal, metrics, run, &connection.topic, detail, queue_messages, expected_per_sec);
     let access = Arc::new(Access::new(&connection, properties));
     let config = access.properties().client_config();
-    let producer = match config.create_with_context(Delivery::new(Arc::clone(&access), books, traces)) {
+    let producer = match config.create_with_context(Delivery::new(Arc::clone(&access), books, traces, rate)) {
         Ok(producer) => producer,
         Err(error) => return Failure::Settings(access.properties().refused(&error)).into(),
     };
-    let topic = connection.topic;
+    let name = connection.topic;
+    let topic = match Topic::new(&producer, &name) {
+        Ok(topic) => topic,
+        Err(code) => {
+            let error = KafkaError::ClientCreation(code.to_string());
+            return Failure::Settings(access.properties().refused(&error)).into();
+        }
+    };
     let reports = Reports::new(&producer);
-    let mut sender = Sender { producer, reports, access, health, topic, run, rate, max_messages, partitions: None };
-    let mut failure = sender.send_until_stopped(shutdown).err();
+    let stalled = Stalled::new(Instant::now());
+    let batch = Batch::new(run);
+    let mut sender =
+        Sender { producer: &producer, reports, topic, access, health, name, rate, pace, max_messages, batch, stalled };
+    let mut partitions = None;
+    let mut failure = sender.send_until_stopped(&mut partitions, shutdown).err();
     shutdown.request();
     sender.finish(shutdown);
 
-    let mut books = sender.producer.context().books();
-    books.close(sender.partitions.iter().flat_map(Partitions::last_pseqs));
+    let mut books = producer.context().books();
+    books.close(partitions.iter().flat_map(Partitions::last_pseqs));
     if let Some(error) = books.take_write_error() {
         failure.get_or_insert(Failure::Journal(error));
     }
     let (count, not_delivered) = (books.accepted(), books.not_delivered());
     drop(books);
-    sender.producer.context().traces.finish(shutdown);
-    let Sender { producer, reports, .. } = sender;
-    // Before the producer, and on this thread: it is this thread that the reports wake.
-    drop(reports);
+    producer.context().traces.finish(shutdown);
+    // On this thread: it is this thread that the reports wake.
+    drop(sender);
     drop_in_background(producer);
     Ending { failure, count, not_delivered, not_committed: Vec::new() }
 }
 
-struct Sender {
-    /// Before the producer, so that it is also dropped before it.
-    reports: Reports,
-    producer: BaseProducer<Delivery>,
+struct Sender<'p> {
+    producer: &'p BaseProducer<Delivery>,
+    reports: Reports<'p>,
+    topic: Topic<'p>,
     access: Arc<Access>,
     health: Arc<Health>,
-    topic: String,
-    run: RunId,
+    /// The name of the topic.
+    name: String,
     rate: Rate,
+    pace: Duration,
     max_messages: u64,
-    /// Set once the broker has returned the metadata of the topic.
-    partitions: Option<Partitions>,
+    /// The messages of one call, in buffers that are used again.
+    batch: Batch,
+    stalled: Stalled,
 }
 
-/// The result of handing a message to librdkafka.
-enum SendResult {
-    Accepted {
-        partition: i32,
-    },
-    /// Neither the queue nor any partition's share of it has room.
-    NoRoom,
-    Refused(KafkaError),
-}
-
-impl Sender {
-    fn send_until_stopped(&mut self, shutdown: &Shutdown) -> Result<(), Failure> {
+impl Sender<'_> {
+    /// Sets `partitions` once the broker has returned the metadata of the topic.
+    fn send_until_stopped(&mut self, partitions: &mut Option<Partitions>, shutdown: &Shutdown) -> Result<(), Failure> {
         // Requesting the topic before the first message reports a missing topic at once.
         let client = self.producer.client();
         let poll = || self.serve_reports(POLL);
         let Some(found) = self.access.wait_for_topic(client, poll, &self.health, shutdown)? else {
             return Ok(());
         };
-        let count = found.partitions;
+        let partitions = partitions.insert(Partitions::new(self.rate, found.partitions));
         self.producer.context().books().enter_topic(found);
         // A second request saves half a second. librdkafka tries to acquire its producer id on each metadata answer. That fails while
         // its first connection is being replaced, and librdkafka would otherwise retry only after a timer.
         self.access.probe(client);
-        let mut partitions = Partitions::new(self.rate, count);
-        let result = self.send_all(&mut partitions, shutdown);
-        self.partitions = Some(partitions);
-        result?;
+        self.send_all(partitions, shutdown)?;
         self.wait_for_outcomes(shutdown)
     }
 
-    fn send_all(&self, partitions: &mut Partitions, shutdown: &Shutdown) -> Result<(), Failure> {
-        let mut schedule = Schedule::new(self.rate, Instant::now());
+    fn send_all(&mut self, partitions: &mut Partitions, shutdown: &Shutdown) -> Result<(), Failure> {
+        let mut schedule = Schedule::new(self.rate, self.pace, Instant::now());
         let mut upkeep = Upkeep::new();
-        let mut buffers = Buffers { stamp: Stamp::default(), keys: KeyWriter::new(self.run), value: Vec::new() };
-        let mut sent_since_poll = 0;
         let mut num = 0;
         while !shutdown.is_requested() && (self.max_messages == 0 || num < self.max_messages) {
-            let wait = schedule.wait(Instant::now);
-            if wait > Duration::ZERO {
-                self.serve_reports(wait);
-            } else {
-                match self.send(num, partitions, schedule.due(), &mut buffers) {
-                    SendResult::Accepted { partition } => {
-                        self.producer.context().books().enter_accepted(partition);
-                        partitions.advance();
-                        schedule.sent();
-                        num += 1;
-                        if sent_since_poll < MESSAGES_PER_POLL {
-                            sent_since_poll += 1;
-                            continue;
-                        }
+            let now = Instant::now();
+            let left = if self.max_messages == 0 { u64::MAX } else { self.max_messages - num };
+            match schedule.due(now).min(left) {
+                0 => self.rest(schedule.wait(now), now),
+                due => match self.send(num, due, &schedule, partitions, now) {
+                    SendResult::Accepted(count) => {
+                        schedule.sent(count);
+                        num += count;
                         self.serve_waiting_reports();
                     }
-                    // Back-pressure, until a message has its outcome. The message was not issued, so the next attempt uses the same
-                    // number.
-                    SendResult::NoRoom => {
-                        self.reports.wait(POLL);
-                        self.serve_waiting_reports();
-                    }
+                    // Back-pressure, until a message has its outcome. The messages were not issued, so the next attempt uses the same
+                    // numbers.
+                    SendResult::NoRoom => self.wait_for_report(POLL, now),
                     // Either the topic has changed, or the client has a fatal error, which the upkeep detects.
-                    SendResult::Refused(error) => {
-                        self.access.handle_error(error.rdkafka_error_code(), &error.to_string());
+                    SendResult::Refused(code) => {
+                        self.access.handle_error(Some(code), &KafkaError::MessageProduction(code).to_string());
                         partitions.skip();
-                        self.serve_reports(POLL);
-                        upkeep.metadata_at = None;
+                        self.rest(POLL, now);
+                        upkeep.request_metadata();
                     }
-                }
+                },
             }
-            sent_since_poll = 0;
-            self.do_upkeep(&mut upkeep, Some(partitions))?;
+            self.do_upkeep(&mut upkeep, Some(partitions), now)?;
         }
         Ok(())
     }
 
-    fn send(&self, num: u64, partitions: &mut Partitions, due: Option<Instant>, buffers: &mut Buffers) -> SendResult {
-        let delivery = self.producer.context();
-        let Some((partition, pseq)) = partitions.next(|partition| delivery.books().backlog.room(partition)) else {
-            return SendResult::NoRoom;
-        };
-        let (ts, timestamp) = buffers.stamp.now();
-        encode(num, ts, &mut buffers.value);
-        let mut record = BaseRecord::with_opaque_to(&self.topic, delivery.due_micros(due))
-            .partition(partition)
-            .key(buffers.keys.write(pseq))
-            .payload(buffers.value.as_slice())
-            .timestamp(timestamp);
-        record.headers = delivery.traces.headers();
-        match self.producer.send(record) {
-            Ok(()) => SendResult::Accepted { partition },
-            Err((KafkaError::MessageProduction(Code::QueueFull), _)) => SendResult::NoRoom,
-            Err((error, _)) => SendResult::Refused(error),
-        }
-    }
-
     /// After the last message, waits until every message has its outcome or the shutdown is requested.
-    fn wait_for_outcomes(&self, shutdown: &Shutdown) -> Result<(), Failure> {
+    fn wait_for_outcomes(&mut self, shutdown: &Shutdown) -> Result<(), Failure> {
         let mut upkeep = Upkeep::new();
         while !shutdown.is_requested() && self.outstanding() > 0 {
-            self.serve_reports(POLL);
-            self.do_upkeep(&mut upkeep, None)?;
+            let now = Instant::now();
+            self.rest(POLL, now);
+            self.do_upkeep(&mut upkeep, None, now)?;
         }
         Ok(())
     }
@@ -206,6 +178,8 @@ impl Sender {
             if self.reports.waiting() == 0 {
                 return;
             }
+            // An event can bring the reports of many messages. They arrived together.
+            self.producer.context().books().set_now(Instant::now());
             self.producer.poll(Duration::ZERO);
         }
     }
@@ -223,49 +197,21 @@ impl Sender {
         }
     }
 
-    /// The regular duties, done every [`UPKEEP_INTERVAL`] whatever the rate. The number of partitions is refreshed only if `partitions`
-    /// is given.
-    fn do_upkeep(&self, upkeep: &mut Upkeep, partitions: Option<&mut Partitions>) -> Result<(), Failure> {
-        let now = Instant::now();
-        if now.saturating_duration_since(upkeep.done_at) < UPKEEP_INTERVAL {
-            return Ok(());
-        }
-        upkeep.done_at = now;
-        let (acknowledged, outstanding) = {
-            let mut books = self.producer.context().books();
-            books.tick(now);
-            if let Some(error) = books.take_write_error() {
-                return Err(Failure::Journal(error));
-            }
-            (books.acknowledged(), books.outstanding())
-        };
-        let is_delivering = acknowledged > upkeep.acknowledged;
-        if is_delivering {
-            upkeep.acknowledged = acknowledged;
-            self.producer.context().books().note_acknowledgement();
-            self.access.confirm();
-        }
-        // The outcomes of outstanding messages tell whether the broker is back. A probe would only delay messages that are due.
-        self.access.check(self.producer.client(), outstanding > 0)?;
-        self.health.tick();
-        let count = partitions.as_ref().map_or(usize::MAX, |partitions| partitions.count());
-        upkeep.delivery.check(&self.producer.context().books(), count, &self.access, &self.health, now);
-        // A probe blocks, so none is made while nothing is delivered: an absent broker is probed by `check`, at its own interval.
-        let is_due = upkeep.metadata_at.is_none_or(|at| now.saturating_duration_since(at) >= METADATA_INTERVAL);
-        if let Some(partitions) = partitions
-            && (is_due && is_delivering || upkeep.metadata_at.is_none())
-        {
-            upkeep.metadata_at = Some(now);
-            if let Some(count) = self.access.probe(self.producer.client()) {
-                partitions.resize(count);
-                self.producer.context().books().resize(count);
-            }
-        }
-        Ok(())
+    /// Like [`serve_reports`](Self::serve_reports), but returns earlier while partitions are stalled: an outcome may have ended that, or
+    /// the next attempt may be due.
+    fn rest(&self, wait: Duration, now: Instant) {
+        if self.stalled.is_any() { self.wait_for_report(wait, now) } else { self.serve_reports(wait) }
+    }
+
+    /// Waits for the next report, but for at most `wait` and [`POLL`].
+    fn wait_for_report(&self, wait: Duration, now: Instant) {
+        self.reports.wait(self.stalled.time_left(now).min(wait).min(POLL));
+        self.serve_waiting_reports();
     }
 
     /// Waits for the outstanding outcomes under the deadline, then purges the messages that are left, so that each is reported.
-    fn finish(&self, shutdown: &Shutdown) {
+    fn finish(&mut self, shutdown: &Shutdown) {
+        self.topic.resume(&self.stalled.take(Instant::now()));
         self.serve_reports_until(Instant::now() + shutdown.time_left().saturating_sub(PURGE));
         let outstanding = self.outstanding();
         if outstanding > 0 {
@@ -281,28 +227,5 @@ impl Sender {
             self.serve_reports(LAST_WAIT);
             self.producer.context().books().tick(Instant::now());
         }
-    }
-}
-
-/// Buffers that are reused for every message.
-struct Buffers {
-    stamp: Stamp,
-    keys: KeyWriter,
-    value: Vec<u8>,
-}
-
-/// What the regular duties remember between two rounds.
-struct Upkeep {
-    done_at: Instant,
-    acknowledged: u64,
-    delivery: DeliveryHealth,
-    /// When the partitions were last refreshed; `None` asks for a refresh at once.
-    metadata_at: Option<Instant>,
-}
-
-impl Upkeep {
-    fn new() -> Self {
-        let now = Instant::now();
-        Self { done_at: now, acknowledged: 0, delivery: DeliveryHealth::default(), metadata_at: Some(now) }
     }
 }

@@ -13,6 +13,8 @@ pub(crate) struct PartitionBacklog {
     pub(crate) acknowledged: u64,
     /// Messages that were given up.
     pub(crate) failed: u64,
+    /// Whether the leader is known and connected, according to librdkafka's last statistics.
+    pub(crate) is_leader_connected: bool,
     /// When a message last was acknowledged while others were waiting, or else when the first of those that are waiting was accepted.
     /// A failure does not change it: a partition to which every message fails is late although no message waits for long.
     due_since: Option<Instant>,
@@ -29,8 +31,15 @@ pub(crate) struct Backlog {
     queue: u64,
     /// How many messages without an outcome one partition may have.
     share: u64,
-    /// The time of the last regular duties. Reading the clock for each message would cost more than the messages' own bookkeeping.
+    /// The last time that was given. Reading the clock for each message would cost more than the messages' own bookkeeping.
     now: Instant,
+}
+
+impl PartitionBacklog {
+    /// How many accepted messages have no outcome yet.
+    pub(crate) fn waiting(&self) -> u64 {
+        self.waiting
+    }
 }
 
 impl Backlog {
@@ -58,11 +67,11 @@ impl Backlog {
         self.partitions.get_mut(usize::try_from(partition).ok()?)
     }
 
-    /// Enters a message that librdkafka accepted.
-    pub(crate) fn enter_accepted(&mut self, partition: i32) {
+    /// Enters messages that librdkafka accepted.
+    pub(crate) fn enter_accepted(&mut self, partition: i32, count: u64) {
         let now = self.now;
         if let Some(partition) = self.get_mut(partition) {
-            partition.waiting += 1;
+            partition.waiting += count;
             partition.due_since.get_or_insert(now);
         }
     }
@@ -80,9 +89,24 @@ impl Backlog {
         }
     }
 
-    /// To be called regularly.
+    /// Sets for which partitions the leader is known and connected; it is not for those that are left out.
+    pub(crate) fn set_connected(&mut self, partitions: impl Iterator<Item = i32>) {
+        self.partitions.iter_mut().for_each(|partition| partition.is_leader_connected = false);
+        for partition in partitions {
+            if let Some(partition) = self.get_mut(partition) {
+                partition.is_leader_connected = true;
+            }
+        }
+    }
+
+    /// The time of what is entered from now on. To be called regularly.
     pub(crate) fn set_now(&mut self, now: Instant) {
         self.now = now;
+    }
+
+    /// The time that was set last.
+    pub(crate) fn now(&self) -> Instant {
+        self.now
     }
 
     /// The late partitions among the first `count`, and for how long the one that was late first has been waiting for an
@@ -124,7 +148,7 @@ mod tests {
         assert_eq!(backlog.room(0), 10);
         for _ in 0..10 {
             assert!(backlog.room(0) > 0);
-            backlog.enter_accepted(0);
+            backlog.enter_accepted(0, 1);
         }
         assert_eq!((backlog.room(0), backlog.room(1)), (0, 10));
         backlog.enter_outcome(0, true);
@@ -140,12 +164,12 @@ mod tests {
         let mut backlog = Backlog::new(1000, start);
         backlog.resize(3);
         let at = |seconds: f64| start + Duration::from_secs_f64(seconds);
-        backlog.enter_accepted(0);
-        backlog.enter_accepted(1);
+        backlog.enter_accepted(0, 1);
+        backlog.enter_accepted(1, 1);
         backlog.enter_outcome(1, true);
         assert!(late_at(&mut backlog, at(10.0)).is_empty());
         assert_eq!(late_at(&mut backlog, at(10.5)), [0], "nothing was due at the others");
-        backlog.enter_accepted(1);
+        backlog.enter_accepted(1, 1);
         backlog.enter_outcome(0, true);
         assert!(late_at(&mut backlog, at(20.0)).is_empty());
         assert_eq!(late_at(&mut backlog, at(21.0)), [1]);
@@ -157,9 +181,7 @@ mod tests {
         let mut backlog = Backlog::new(1000, start);
         backlog.resize(2);
         for partition in [0, 1] {
-            for _ in 0..3 {
-                backlog.enter_accepted(partition);
-            }
+            backlog.enter_accepted(partition, 3);
         }
         backlog.set_now(start + Duration::from_secs(6));
         backlog.enter_outcome(0, true);

@@ -1,9 +1,11 @@
 //! librdkafka's callbacks of the producer: delivery reports, errors and log lines.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use journal::Outcome;
+use kafka_config::Rate;
 use rdkafka::Statistics;
 use rdkafka::bindings::{rd_kafka_message_latency, rd_kafka_message_status, rd_kafka_msg_status_t};
 use rdkafka::client::ClientContext;
@@ -23,24 +25,36 @@ pub(crate) struct Delivery {
     books: Mutex<Books>,
     /// Each message carries the time since this at which it was due, so that no state per message in flight is needed.
     start: Instant,
+    /// Whether a message is due when it is handed to librdkafka.
+    is_due_at_handover: bool,
+    errors: AtomicU64,
 }
 
 impl Delivery {
-    pub(crate) fn new(access: Arc<Access>, books: Books, traces: Traces) -> Self {
-        Self { access, traces, books: Mutex::new(books), start: Instant::now() }
+    pub(crate) fn new(access: Arc<Access>, books: Books, traces: Traces, rate: Rate) -> Self {
+        let is_due_at_handover = matches!(rate, Rate::Max);
+        Self {
+            access,
+            traces,
+            books: Mutex::new(books),
+            start: Instant::now(),
+            is_due_at_handover,
+            errors: AtomicU64::new(0),
+        }
     }
 
     pub(crate) fn books(&self) -> MutexGuard<'_, Books> {
         self.books.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What a message carries that was due at this time; `None` if it was due when it was handed over.
-    pub(crate) fn due_micros(&self, due: Option<Instant>) -> usize {
-        due.map_or(0, |due| due.saturating_duration_since(self.start).as_micros() as usize)
+    /// How many errors librdkafka has reported that do not concern single messages.
+    pub(crate) fn errors(&self) -> u64 {
+        self.errors.load(Ordering::Relaxed)
     }
 
-    fn since_due(&self, due_micros: usize) -> Option<Duration> {
-        (due_micros > 0).then(|| self.start.elapsed().saturating_sub(Duration::from_micros(due_micros as u64)))
+    /// What a message carries that is due at this time.
+    pub(crate) fn due_micros(&self, due: Instant) -> usize {
+        due.saturating_duration_since(self.start).as_micros() as usize
     }
 }
 
@@ -54,12 +68,13 @@ impl ClientContext for Delivery {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        self.errors.fetch_add(1, Ordering::Relaxed);
         self.access.handle_error(error.rdkafka_error_code(), reason);
     }
 }
 
 impl ProducerContext for Delivery {
-    /// When the message was due, in microseconds since the start; 0 if it was due when it was handed to librdkafka.
+    /// When the message was due, in microseconds since the start.
     type DeliveryOpaque = usize;
 
     fn delivery(&self, result: &DeliveryResult<'_>, due_micros: usize) {
@@ -78,11 +93,14 @@ impl ProducerContext for Delivery {
                 )
             }
         };
-        let latency = latency(message);
-        let latency_from_due = self.since_due(due_micros).unwrap_or(latency);
+        let mut books = self.books();
+        let due = self.start + Duration::from_micros(due_micros as u64);
+        let latency_from_due = books.now().saturating_duration_since(due);
+        // librdkafka reads the clock for each message.
+        let latency = if self.is_due_at_handover { latency_from_due } else { latency(message) };
         self.traces.sent(message, latency, result.as_ref().err().map(|undelivered| undelivered.reason.name()));
         let (partition, key, value) = (message.partition(), message.key(), message.payload());
-        self.books().enter_outcome(Report { partition, key, value, latency, latency_from_due, result });
+        books.enter_outcome(Report { partition, key, value, latency, latency_from_due, result });
     }
 }
 

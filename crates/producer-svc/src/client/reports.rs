@@ -4,6 +4,7 @@
 //! served an event.
 
 use std::ffi::c_void;
+use std::marker::PhantomData;
 use std::thread::Thread;
 use std::time::Duration;
 
@@ -13,11 +14,12 @@ use rdkafka::bindings::{
 };
 use rdkafka::producer::{BaseProducer, Producer as _, ProducerContext};
 
-/// The queue of delivery reports and other events of a producer, and the thread that serves it.
-pub(crate) struct Reports {
+/// The queue of delivery reports and other events of a producer, which it borrows, and the thread that serves it.
+pub(crate) struct Reports<'p> {
     queue: *mut rd_kafka_queue_t,
     /// Boxed, because librdkafka keeps a pointer to it.
     _thread: Box<Thread>,
+    _producer: PhantomData<&'p ()>,
 }
 
 /// librdkafka calls this on one of its own threads when the queue was empty and no longer is.
@@ -29,9 +31,9 @@ unsafe extern "C" fn wake(_: *mut rd_kafka_t, thread: *mut c_void) {
 }
 
 #[expect(unsafe_code, reason = "rdkafka has no safe way to be notified of a producer's events")]
-impl Reports {
+impl<'p> Reports<'p> {
     /// From now on the present thread is woken when `producer` has something to report.
-    pub(crate) fn new<C: ProducerContext>(producer: &BaseProducer<C>) -> Self {
+    pub(crate) fn new<C: ProducerContext>(producer: &'p BaseProducer<C>) -> Self {
         let thread = Box::new(std::thread::current());
         let pointer = std::ptr::from_ref::<Thread>(&thread).cast_mut().cast::<c_void>();
         // SAFETY: the client lives as long as the reference. The queue is a counted reference of our own. The callback's pointer stays
@@ -41,7 +43,7 @@ impl Reports {
             rd_kafka_queue_cb_event_enable(queue, Some(wake), pointer);
             queue
         };
-        Self { queue, _thread: thread }
+        Self { queue, _thread: thread, _producer: PhantomData }
     }
 
     /// How many events are waiting to be served.
@@ -60,7 +62,7 @@ impl Reports {
 }
 
 #[expect(unsafe_code, reason = "what `new` acquired is released")]
-impl Drop for Reports {
+impl Drop for Reports<'_> {
     fn drop(&mut self) {
         // SAFETY: the first call waits for a callback that is running. The reference to the queue is given up once.
         unsafe {
