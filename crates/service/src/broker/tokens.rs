@@ -3,6 +3,7 @@
 //! librdkafka does not connect before it has a first token. A new one takes effect with the next login; on connections that exist,
 //! librdkafka logs in again shortly before the broker would end the session (KIP-368).
 
+#[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "without OpenSSL nothing fetches tokens"))]
 mod claims;
 #[cfg(feature = "tls")]
 mod endpoint;
@@ -10,6 +11,7 @@ mod endpoint;
 mod native;
 #[cfg(feature = "tls")]
 mod renewal;
+#[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "without OpenSSL nothing fetches tokens"))]
 mod store;
 
 use std::sync::Arc;

@@ -3,8 +3,6 @@
 //! A broker that refuses a token does not say why. What it compares is in the token: who issued it, for whom, and with which rights.
 //! These claims are no secret; the signature, without which they are worth nothing, is not shown.
 
-#![cfg_attr(not(feature = "tls"), expect(dead_code, reason = "without OpenSSL nothing is fetched"))]
-
 use std::time::Duration;
 
 use serde_json::{Map, Value};

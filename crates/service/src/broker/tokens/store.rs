@@ -38,14 +38,12 @@ impl State {
         self.token.as_ref().is_none_or(|token| token.expires_at <= now)
     }
 
-    #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "without OpenSSL nothing is fetched"))]
     pub(super) fn receive(&mut self, token: Token) {
         self.former = self.token.replace(token).map(|former| former.value);
         self.trouble = None;
         self.failures = 0;
     }
 
-    #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "without OpenSSL nothing is fetched"))]
     pub(super) fn fail(&mut self, trouble: Trouble, now: Instant) {
         // While the client is refused, time counts from the first refusal: that decides when the service gives up.
         let since = match &self.trouble {
@@ -85,12 +83,10 @@ impl Store {
         self.ask.notify_one();
     }
 
-    #[cfg(feature = "tls")]
     pub(super) async fn stopped(&self) {
         self.stop.notified().await;
     }
 
-    #[cfg(feature = "tls")]
     pub(super) async fn asked(&self) {
         self.ask.notified().await;
     }
