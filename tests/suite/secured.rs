@@ -1,9 +1,10 @@
-//! TLS, accounts over TLS, tokens, and secrets, on a real broker with certificates of the tests' own CA.
+//! TLS, accounts over TLS, tokens, rights, and secrets, on a real broker with certificates of the tests' own CA.
 
 mod authority;
 mod identity_server;
 pub(crate) mod listeners;
 mod mistakes;
+mod rights;
 mod secrets;
 mod tokens;
 mod ways;
@@ -16,7 +17,10 @@ use crate::topic::Topic;
 
 /// The tests of this folder.
 pub(crate) fn claims() -> Vec<Claim> {
-    [tokens::claims(), ways::claims(), mistakes::claims(), secrets::claims()].into_iter().flatten().collect()
+    [tokens::claims(), rights::claims(), ways::claims(), mistakes::claims(), secrets::claims()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 const KEY_PASSWORD: &str = "hunter2-of-the-key";

@@ -31,6 +31,14 @@ const TRUST_STORE: &str = "/certificates/authority.pem";
 /// The keys of the identity server.
 const PUBLIC_KEYS: &str = "/certificates/keys.json";
 
+/// Whoever has no account may do everything, and the others everything that nobody has been given a right for: most tests are not about
+/// rights.
+const RIGHTS: [(&str, &str); 3] = [
+    ("KAFKA_AUTHORIZER_CLASS_NAME", "org.apache.kafka.metadata.authorizer.StandardAuthorizer"),
+    ("KAFKA_SUPER_USERS", "User:ANONYMOUS"),
+    ("KAFKA_ALLOW_EVERYONE_IF_NO_ACL_FOUND", "true"),
+];
+
 /// A broker whose listeners use certificates of a CA that only the tests know.
 #[derive(Debug)]
 pub(crate) struct Secured {
@@ -101,7 +109,7 @@ impl Secured {
                 "KAFKA_LISTENER_NAME_SCRAM_SCRAM___SHA___512_SASL_JAAS_CONFIG",
                 "org.apache.kafka.common.security.scram.ScramLoginModule required;",
             );
-        for (name, value) in token_settings() {
+        for (name, value) in RIGHTS.iter().map(|(name, value)| (*name, (*value).to_owned())).chain(token_settings()) {
             request = request.with_env_var(name, value);
         }
         for ((name, _), port) in numbered() {
@@ -126,6 +134,12 @@ impl Secured {
         let scram = format!("SCRAM-SHA-512=[password={password}]");
         let arguments = ["--alter", "--entity-type", "users", "--entity-name", user, "--add-config", &scram];
         tool(&self.container, "kafka-configs.sh", &arguments).map(drop)
+    }
+
+    /// Executes commands in the container, one after the other until one fails. Kafka's tools are found by their names.
+    pub(crate) fn shell(&self, commands: &str) -> Result<()> {
+        let commands = format!("set -e; PATH=/opt/kafka/bin:$PATH\n{commands}");
+        execute(&self.container, "shell", ExecCommand::new(["sh", "-c", &commands])).map(drop)
     }
 
     /// Creates a key store of the form that Java programs use, and returns the path of a copy on this machine.

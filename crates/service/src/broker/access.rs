@@ -36,7 +36,8 @@ const COMPARE_TOKEN: &str = "compare what the token says with what the broker ex
 #[derive(Debug, Default)]
 struct State {
     obstacle: Option<Obstacle>,
-    warned_at: Option<Instant>,
+    /// What was last logged, and when.
+    warned: Option<(Kind, Instant)>,
     probed_at: Option<Instant>,
     has_worked: bool,
     /// Limits the errors that say nothing about reaching the topic.
@@ -152,7 +153,7 @@ impl Access {
     }
 
     fn clear(state: &mut State) {
-        if state.obstacle.take().is_some() && state.warned_at.take().is_some() {
+        if state.obstacle.take().is_some() && state.warned.take().is_some() {
             info!("broker reachable again");
         }
     }
@@ -312,7 +313,10 @@ impl Access {
             // Logged with the tokens.
             return Ok(());
         }
-        let warned_recently = state.warned_at.is_some_and(|at| now.saturating_duration_since(at) < WARN_INTERVAL);
+        // Another obstacle has a line of its own at once: an account can be refused as soon as the broker is reachable.
+        let warned_recently = state
+            .warned
+            .is_some_and(|(warned, at)| warned == *kind && now.saturating_duration_since(at) < WARN_INTERVAL);
         if waited < WARN_AFTER || warned_recently {
             return Ok(());
         }
@@ -343,7 +347,7 @@ impl Access {
                 );
             }
         }
-        state.warned_at = Some(now);
+        state.warned = Some((*kind, now));
         if let Some(obstacle) = &mut state.obstacle {
             obstacle.failures = 0;
         }
