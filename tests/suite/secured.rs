@@ -1,9 +1,12 @@
-//! TLS, accounts over TLS, and secrets, on a real broker with certificates of the tests' own CA.
+//! TLS, accounts over TLS, tokens, rights, and secrets, on a real broker with certificates of the tests' own CA.
 
 mod authority;
+mod identity_server;
 pub(crate) mod listeners;
 mod mistakes;
+mod rights;
 mod secrets;
+mod tokens;
 mod ways;
 
 use testbed::{Process, consumer, producer};
@@ -14,7 +17,10 @@ use crate::topic::Topic;
 
 /// The tests of this folder.
 pub(crate) fn claims() -> Vec<Claim> {
-    [ways::claims(), mistakes::claims(), secrets::claims()].into_iter().flatten().collect()
+    [tokens::claims(), rights::claims(), ways::claims(), mistakes::claims(), secrets::claims()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 const KEY_PASSWORD: &str = "hunter2-of-the-key";

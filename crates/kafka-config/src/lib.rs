@@ -55,6 +55,7 @@ pub use settings::connection::Connection;
 pub use settings::consumer::ConsumerSettings;
 pub use settings::producer::ProducerSettings;
 pub use settings::runtime::{RuntimeSettings, http_addr};
+pub use settings::security::identity::IdentityServer;
 pub use settings::security::password_file::PasswordFile;
 pub use settings::traces::TracesSettings;
 pub use table::{env_example, help, markdown};

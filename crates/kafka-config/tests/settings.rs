@@ -163,7 +163,7 @@ fn incomplete_or_contradictory_sasl_and_tls_settings_are_reported_under_the_vari
         ),
         (
             &[("KAFKA_SASL_MECHANISM", "OAUTHBEARER"), ("KAFKA_SECURITY_PROTOCOL", "SASL_SSL")],
-            "KAFKA_SASL_OAUTHBEARER_CONFIG",
+            "KAFKA_SASL_OAUTHBEARER_TOKEN_ENDPOINT_URL",
         ),
         (&[("KAFKA_SSL_CERTIFICATE_LOCATION", "/dev/null")], "KAFKA_SSL_KEY_LOCATION"),
         (&[("KAFKA_SSL_CA_LOCATION", "/no/such/file")], "KAFKA_SSL_CA_LOCATION"),

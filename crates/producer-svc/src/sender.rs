@@ -225,6 +225,8 @@ impl Sender<'_> {
     fn serve_reports_until(&self, deadline: Instant) {
         while self.outstanding() > 0 && Instant::now() < deadline {
             self.serve_reports(LAST_WAIT);
+            // With a long deadline, a token can expire before the last outcome is here.
+            self.access.renew_login(self.producer.client());
             self.producer.context().books().tick(Instant::now());
         }
     }

@@ -8,3 +8,4 @@ mod handshake;
 mod leaders;
 mod obstacle;
 mod password;
+mod tokens;

@@ -10,15 +10,17 @@ use testcontainers_modules::testcontainers::runners::SyncRunner as _;
 use testcontainers_modules::testcontainers::{Container, ContainerRequest, GenericImage, ImageExt as _};
 
 use super::authority::{Authority, Identity};
+use super::identity_server::{AUDIENCE, ISSUER, SigningKey};
 use crate::broker::{IMAGE, LABEL, NO_DOCKER, SETTINGS, TOOLS, execute, free_port, tool};
 use crate::kafka::Endpoint;
 
 /// Name of a listener, and its protocol.
-const LISTENERS: [(&str, &str); 8] = [
+const LISTENERS: [(&str, &str); 9] = [
     ("PLAIN", "PLAINTEXT"),
     ("TLS", "SSL"),
     ("MUTUAL", "SSL"),
     ("SCRAM", "SASL_SSL"),
+    ("TOKEN", "SASL_SSL"),
     ("SELFSIGNED", "SSL"),
     ("EXPIRED", "SSL"),
     ("FUTURE", "SSL"),
@@ -26,6 +28,16 @@ const LISTENERS: [(&str, &str); 8] = [
 ];
 const FIRST_PORT: u16 = 9100;
 const TRUST_STORE: &str = "/certificates/authority.pem";
+/// The keys of the identity server.
+const PUBLIC_KEYS: &str = "/certificates/keys.json";
+
+/// Whoever has no account may do everything, and the others everything that nobody has been given a right for: most tests are not about
+/// rights.
+const RIGHTS: [(&str, &str); 3] = [
+    ("KAFKA_AUTHORIZER_CLASS_NAME", "org.apache.kafka.metadata.authorizer.StandardAuthorizer"),
+    ("KAFKA_SUPER_USERS", "User:ANONYMOUS"),
+    ("KAFKA_ALLOW_EVERYONE_IF_NO_ACL_FOUND", "true"),
+];
 
 /// A broker whose listeners use certificates of a CA that only the tests know.
 #[derive(Debug)]
@@ -34,18 +46,22 @@ pub(crate) struct Secured {
     ports: BTreeMap<&'static str, u16>,
     /// The CA that issued the certificates of the broker, and whose certificates the broker accepts.
     pub(crate) authority: Authority,
+    /// The key whose tokens the broker accepts.
+    pub(crate) signing_key: SigningKey,
     folder: TempDir,
 }
 
 impl Secured {
     pub(crate) fn start() -> Result<Self> {
         let authority = Authority::new("authority of the tests")?;
+        let signing_key = SigningKey::new()?;
         let valid = (2020, 2100);
         let good = authority.issue("localhost", valid)?;
         let key_stores = [
             ("TLS", &good),
             ("MUTUAL", &good),
             ("SCRAM", &good),
+            ("TOKEN", &good),
             ("SELFSIGNED", &Identity::self_signed("localhost")?),
             ("EXPIRED", &authority.issue("localhost", (2020, 2021))?),
             ("FUTURE", &authority.issue("localhost", (2090, 2100))?),
@@ -71,6 +87,7 @@ impl Secured {
         // What follows replaces some of these settings.
         request = request
             .with_copy_to(TRUST_STORE, authority.certificate.clone().into_bytes())
+            .with_copy_to(PUBLIC_KEYS, signing_key.public_keys()?.into_bytes())
             .with_env_var(
                 "KAFKA_LISTENERS",
                 join(&|name, _, port| format!("{name}://:{port}")) + &format!(",CONTROLLER://:9093,TOOLS://:{TOOLS}"),
@@ -92,6 +109,9 @@ impl Secured {
                 "KAFKA_LISTENER_NAME_SCRAM_SCRAM___SHA___512_SASL_JAAS_CONFIG",
                 "org.apache.kafka.common.security.scram.ScramLoginModule required;",
             );
+        for (name, value) in RIGHTS.iter().map(|(name, value)| (*name, (*value).to_owned())).chain(token_settings()) {
+            request = request.with_env_var(name, value);
+        }
         for ((name, _), port) in numbered() {
             request = request.with_mapped_port(ports[name], port.tcp());
         }
@@ -106,7 +126,7 @@ impl Secured {
                 .with_env_var(format!("{prefix}_TRUSTSTORE_LOCATION"), TRUST_STORE);
         }
         let container = request.start().context(NO_DOCKER)?;
-        Ok(Self { container, ports, authority, folder: TempDir::new()? })
+        Ok(Self { container, ports, authority, signing_key, folder: TempDir::new()? })
     }
 
     /// Creates an account for the listener `SCRAM`, or gives it another password.
@@ -114,6 +134,12 @@ impl Secured {
         let scram = format!("SCRAM-SHA-512=[password={password}]");
         let arguments = ["--alter", "--entity-type", "users", "--entity-name", user, "--add-config", &scram];
         tool(&self.container, "kafka-configs.sh", &arguments).map(drop)
+    }
+
+    /// Executes commands in the container, one after the other until one fails. Kafka's tools are found by their names.
+    pub(crate) fn shell(&self, commands: &str) -> Result<()> {
+        let commands = format!("set -e; PATH=/opt/kafka/bin:$PATH\n{commands}");
+        execute(&self.container, "shell", ExecCommand::new(["sh", "-c", &commands])).map(drop)
     }
 
     /// Creates a key store of the form that Java programs use, and returns the path of a copy on this machine.
@@ -142,4 +168,28 @@ impl Secured {
         std::fs::write(&path, content)?;
         path.into_os_string().into_string().ok().context("the path is text")
     }
+}
+
+/// The listener `TOKEN` takes tokens of the identity server, and ends a session when its token expires.
+fn token_settings() -> [(&'static str, String); 9] {
+    let url = format!("file://{PUBLIC_KEYS}");
+    [
+        // A broker reads keys only from where its administrator permits.
+        ("KAFKA_OPTS", format!("-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls={url}")),
+        ("KAFKA_SASL_OAUTHBEARER_JWKS_ENDPOINT_URL", url),
+        ("KAFKA_SASL_OAUTHBEARER_EXPECTED_AUDIENCE", AUDIENCE.to_owned()),
+        ("KAFKA_SASL_OAUTHBEARER_EXPECTED_ISSUER", ISSUER.to_owned()),
+        // With the default, a token works for another 30 s after it has expired.
+        ("KAFKA_SASL_OAUTHBEARER_CLOCK_SKEW_SECONDS", "0".to_owned()),
+        ("KAFKA_LISTENER_NAME_TOKEN_SASL_ENABLED_MECHANISMS", "OAUTHBEARER".to_owned()),
+        ("KAFKA_LISTENER_NAME_TOKEN_OAUTHBEARER_CONNECTIONS_MAX_REAUTH_MS", "60000".to_owned()),
+        (
+            "KAFKA_LISTENER_NAME_TOKEN_OAUTHBEARER_SASL_JAAS_CONFIG",
+            "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required;".to_owned(),
+        ),
+        (
+            "KAFKA_LISTENER_NAME_TOKEN_OAUTHBEARER_SASL_SERVER_CALLBACK_HANDLER_CLASS",
+            "org.apache.kafka.common.security.oauthbearer.OAuthBearerValidatorCallbackHandler".to_owned(),
+        ),
+    ]
 }

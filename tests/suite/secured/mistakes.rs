@@ -104,7 +104,7 @@ fn each_mistake_is_logged_once_within_five_seconds_with_its_cause_and_the_next_s
 }
 
 /// The time between the first lines with these messages in the log of a service.
-fn time_between(service: &Process, first: &str, second: &str) -> Result<Duration> {
+pub(super) fn time_between(service: &Process, first: &str, second: &str) -> Result<Duration> {
     const DAY: u64 = 24 * 60 * 60 * 1000;
     let time = |message: &str| -> Result<u64> {
         let lines = service.with_message(message);

@@ -146,7 +146,7 @@ fn no_secret_shows_at_the_level_trace_in_any_output_or_answer_of_a_service(resou
 }
 
 /// A secret as it may appear: as it is, percent-encoded, and inside of something that is encoded in Base64.
-fn forms(secret: &str) -> Vec<String> {
+pub(super) fn forms(secret: &str) -> Vec<String> {
     let percent = |c: char| if c.is_ascii_alphanumeric() { c.to_string() } else { format!("%{:02X}", c as u32) };
     let mut forms = vec![secret.to_owned(), secret.chars().map(percent).collect()];
     // What surrounds the secret decides how its bytes are distributed on the characters.

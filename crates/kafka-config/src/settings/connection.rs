@@ -6,6 +6,7 @@ use crate::librdkafka::defaults;
 use crate::librdkafka::properties::Properties;
 use crate::settings::checker::Checker;
 use crate::settings::security::Security;
+use crate::settings::security::identity::IdentityServer;
 use crate::settings::security::password_file::PasswordFile;
 use crate::variables::variable::{KAFKA_BOOTSTRAP_SERVERS, KAFKA_CLIENT_ID, KAFKA_TOPIC};
 
@@ -40,6 +41,12 @@ pub struct Connection {
     pub exposes_password: bool,
     /// The file that the password comes from, if it comes from one.
     pub password_file: Option<PasswordFile>,
+    /// Where to get tokens for OAUTHBEARER, if they come from an identity server.
+    pub identity_server: Option<IdentityServer>,
+    /// Whether the secret for the identity server would cross the network unencrypted: `http`, and not a loopback address.
+    pub exposes_client_secret: bool,
+    /// Whether the client logs in with an unsecured token, which anybody can make (`KAFKA_SASL_OAUTHBEARER_CONFIG`).
+    pub has_unsecured_token: bool,
 }
 
 impl Connection {
@@ -56,12 +63,28 @@ impl Connection {
         let client_id = raw.client_id.unwrap_or_else(|| service.to_owned());
         properties.set("bootstrap.servers", bootstrap_servers.as_str(), KAFKA_BOOTSTRAP_SERVERS.name);
         properties.set("client.id", client_id.as_str(), KAFKA_CLIENT_ID.name);
-        let Security { protocol: security_protocol, mechanism: sasl_mechanism, password_file } =
-            Security::read(checker, properties);
+        let Security {
+            protocol: security_protocol,
+            mechanism: sasl_mechanism,
+            password_file,
+            identity_server,
+            has_unsecured_token,
+        } = Security::read(checker, properties);
         let exposes_password = sasl_mechanism == Some("PLAIN")
             && security_protocol == "SASL_PLAINTEXT"
             && !bootstrap_servers.split(',').all(is_loopback);
-        Self { bootstrap_servers, topic, client_id, security_protocol, sasl_mechanism, exposes_password, password_file }
+        Self {
+            bootstrap_servers,
+            topic,
+            client_id,
+            security_protocol,
+            sasl_mechanism,
+            exposes_password,
+            password_file,
+            exposes_client_secret: identity_server.as_ref().is_some_and(IdentityServer::exposes_secret),
+            identity_server,
+            has_unsecured_token,
+        }
     }
 }
 
@@ -96,7 +119,7 @@ fn host_and_port(server: &str) -> (&str, Option<&str>) {
     address.rsplit_once(':').map_or((address, None), |(host, port)| (host, Some(port)))
 }
 
-fn is_loopback(server: &str) -> bool {
+pub(crate) fn is_loopback(server: &str) -> bool {
     let host = host_and_port(server).0.trim_matches(['[', ']']);
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }

@@ -1,6 +1,7 @@
 //! Whether the connection is encrypted, and how the client logs in.
 
 mod certificates;
+pub(crate) mod identity;
 pub(crate) mod password_file;
 mod tls;
 
@@ -11,10 +12,11 @@ use crate::settings::checker::Checker;
 use crate::settings::choices::{SASL_MECHANISMS, SECURITY_PROTOCOLS};
 use crate::settings::passthrough;
 use crate::variables::variable::{
-    KAFKA_SASL_MECHANISM, KAFKA_SASL_OAUTHBEARER_CONFIG, KAFKA_SASL_PASSWORD, KAFKA_SASL_USERNAME,
-    KAFKA_SECURITY_PROTOCOL,
+    KAFKA_SASL_MECHANISM, KAFKA_SASL_OAUTHBEARER_CONFIG, KAFKA_SASL_OAUTHBEARER_TOKEN_ENDPOINT_URL,
+    KAFKA_SASL_PASSWORD, KAFKA_SASL_USERNAME, KAFKA_SECURITY_PROTOCOL,
 };
 
+use identity::{IdentityServer, RawIdentity};
 use password_file::PasswordFile;
 use tls::RawTls;
 
@@ -27,36 +29,69 @@ struct RawSecurity {
     sasl_oauthbearer_config: Option<String>,
 }
 
-/// The names that the settings use, for logs and errors.
+/// Which of the ways to log in the settings are about.
+#[derive(Debug, Clone, Copy)]
+struct Account {
+    has_password: bool,
+    /// Whether a setting of an identity server is set.
+    has_identity_server: bool,
+    /// Whether the claims of an unsecured token are set.
+    has_unsecured_token: bool,
+}
+
+impl Account {
+    fn has_token(self) -> bool {
+        self.has_identity_server || self.has_unsecured_token
+    }
+}
+
+/// The names that the settings use, for logs and errors, and what the services need to log in.
 #[derive(Debug)]
 pub(crate) struct Security {
     pub(crate) protocol: &'static str,
     pub(crate) mechanism: Option<&'static str>,
     pub(crate) password_file: Option<PasswordFile>,
+    pub(crate) identity_server: Option<IdentityServer>,
+    pub(crate) has_unsecured_token: bool,
 }
 
 impl Security {
     pub(crate) fn read(checker: &mut Checker<'_>, properties: &mut Properties) -> Self {
         let raw: RawSecurity = checker.fields("KAFKA_");
         let raw_tls: RawTls = checker.fields("KAFKA_");
+        let raw_identity: RawIdentity = checker.fields("KAFKA_");
+        let identity_variables = raw_identity.variables(checker);
         // The problem with a secret's file is reported already; here the secret counts as set.
-        let has_password = raw.sasl_password.is_some() || checker.is_broken(&KAFKA_SASL_PASSWORD);
-        let has_token = raw.sasl_oauthbearer_config.is_some() || checker.is_broken(&KAFKA_SASL_OAUTHBEARER_CONFIG);
-        let has_account = raw.sasl_username.is_some() || has_password || has_token;
+        let account = Account {
+            has_password: raw.sasl_password.is_some() || checker.is_broken(&KAFKA_SASL_PASSWORD),
+            has_identity_server: !identity_variables.is_empty(),
+            has_unsecured_token: raw.sasl_oauthbearer_config.is_some()
+                || checker.is_broken(&KAFKA_SASL_OAUTHBEARER_CONFIG),
+        };
+        let has_account = raw.sasl_username.is_some() || account.has_password || account.has_token();
 
         let protocol = protocol(&raw, &raw_tls, has_account, checker, properties);
         let has_sasl = protocol.starts_with("SASL");
         if !has_sasl && raw.sasl_mechanism.is_some() {
-            let hint = "set KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD as well, or KAFKA_SASL_OAUTHBEARER_CONFIG";
+            let hint = "set KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD as well, or KAFKA_SASL_OAUTHBEARER_*";
             checker.problem(&KAFKA_SASL_MECHANISM, "is set without anything that turns SASL on", hint);
         }
-        let mechanism = has_sasl.then(|| mechanism(&raw, (has_password, has_token), protocol, checker, properties));
-        account(&raw, checker, properties);
+        let mechanism = has_sasl.then(|| mechanism(&raw, account, protocol, checker, properties));
+        if mechanism.is_some_and(|mechanism| mechanism != "OAUTHBEARER") {
+            for variable in &identity_variables {
+                let hint = "unset it, or set KAFKA_SASL_MECHANISM to OAUTHBEARER";
+                checker.problem(variable, "would be ignored", hint);
+            }
+        }
+        let wants_identity_server = account.has_identity_server
+            || (mechanism == Some("OAUTHBEARER") && !account.has_unsecured_token && checker.features.oauthbearer);
+        let identity_server = wants_identity_server.then(|| IdentityServer::read(raw_identity, checker)).flatten();
+        set_account(&raw, checker, properties);
         let password_file = checker.environment.file_of(KAFKA_SASL_PASSWORD.name).and_then(|path| {
             Some(PasswordFile::new(path, raw.sasl_username.as_deref()?, raw.sasl_password.as_deref()?))
         });
         tls::read(raw_tls, protocol, checker, properties);
-        Self { protocol, mechanism, password_file }
+        Self { protocol, mechanism, password_file, identity_server, has_unsecured_token: account.has_unsecured_token }
     }
 }
 
@@ -105,29 +140,33 @@ fn protocol(
 /// Chooses the SASL mechanism, and checks that the settings it needs are there.
 fn mechanism(
     raw: &RawSecurity,
-    (has_password, has_token): (bool, bool),
+    account: Account,
     protocol: &str,
     checker: &mut Checker<'_>,
     properties: &mut Properties,
 ) -> &'static str {
     // A token without a user name can only be meant for OAUTHBEARER.
-    let derived = if has_token && raw.sasl_username.is_none() { "OAUTHBEARER" } else { KAFKA_SASL_MECHANISM.default };
+    let derived =
+        if account.has_token() && raw.sasl_username.is_none() { "OAUTHBEARER" } else { KAFKA_SASL_MECHANISM.default };
     let given = raw.sasl_mechanism.as_deref();
     let chosen = checker.choice(&KAFKA_SASL_MECHANISM, given.or(Some(derived)), SASL_MECHANISMS);
     if checker.features.supports_mechanism(chosen) {
         properties.set("sasl.mechanism", chosen, KAFKA_SASL_MECHANISM.name);
     } else {
-        let variable = if given.is_some() { &KAFKA_SASL_MECHANISM } else { &KAFKA_SASL_OAUTHBEARER_CONFIG };
+        let variable = match (given.is_some(), account.has_identity_server) {
+            (true, _) => &KAFKA_SASL_MECHANISM,
+            (false, true) => &KAFKA_SASL_OAUTHBEARER_TOKEN_ENDPOINT_URL,
+            (false, false) => &KAFKA_SASL_OAUTHBEARER_CONFIG,
+        };
         checker.needs_tls(variable.name, &format!("asks for {chosen}, which librdkafka implements with OpenSSL"));
     }
     if chosen == "OAUTHBEARER" {
-        if checker.features.oauthbearer {
-            properties.set("enable.sasl.oauthbearer.unsecure.jwt", "true", KAFKA_SASL_MECHANISM.name);
+        if account.has_unsecured_token && account.has_identity_server {
+            let hint = "unset it, or everything that is for the identity server";
+            checker.problem(&KAFKA_SASL_OAUTHBEARER_CONFIG, "is set together with an identity server", hint);
         }
-        if !has_token {
-            let hint = "set it to the claims of an unsecured development token, such as `principal=me`; \
-                        tokens from an OIDC provider are not supported";
-            checker.problem(&KAFKA_SASL_OAUTHBEARER_CONFIG, "is not set", hint);
+        if account.has_unsecured_token && checker.features.oauthbearer {
+            properties.set("enable.sasl.oauthbearer.unsecure.jwt", "true", KAFKA_SASL_OAUTHBEARER_CONFIG.name);
         }
         return chosen;
     }
@@ -135,18 +174,18 @@ fn mechanism(
         let hint = format!("{protocol} with {chosen} requires a user name");
         checker.problem(&KAFKA_SASL_USERNAME, "is not set", hint);
     }
-    if !has_password {
+    if !account.has_password {
         let hint = format!("{protocol} with {chosen} requires a password, here or in KAFKA_SASL_PASSWORD_FILE");
         checker.problem(&KAFKA_SASL_PASSWORD, "is not set", hint);
     }
-    if has_token {
+    if account.has_unsecured_token {
         let hint = format!("unset it, or set KAFKA_SASL_MECHANISM to OAUTHBEARER instead of {chosen}");
         checker.problem(&KAFKA_SASL_OAUTHBEARER_CONFIG, "would be ignored", hint);
     }
     chosen
 }
 
-fn account(raw: &RawSecurity, checker: &Checker<'_>, properties: &mut Properties) {
+fn set_account(raw: &RawSecurity, checker: &Checker<'_>, properties: &mut Properties) {
     if let Some(username) = &raw.sasl_username {
         properties.set("sasl.username", username.as_str(), KAFKA_SASL_USERNAME.name);
     }
@@ -211,6 +250,14 @@ mod tests {
             (&[("KAFKA_SASL_MECHANISM", "SCRAM-SHA-256"), user, password], &["KAFKA_SASL_MECHANISM"]),
             (&[("KAFKA_SASL_MECHANISM", "SCRAM-SHA-512"), user, password], &["KAFKA_SASL_MECHANISM"]),
             (&[("KAFKA_SASL_OAUTHBEARER_CONFIG", SECRET)], &["KAFKA_SASL_OAUTHBEARER_CONFIG"]),
+            (
+                &[
+                    ("KAFKA_SASL_OAUTHBEARER_TOKEN_ENDPOINT_URL", "https://login.example/token"),
+                    ("KAFKA_SASL_OAUTHBEARER_CLIENT_ID", "me"),
+                    ("KAFKA_SASL_OAUTHBEARER_CLIENT_SECRET", SECRET),
+                ],
+                &["KAFKA_SASL_OAUTHBEARER_TOKEN_ENDPOINT_URL"],
+            ),
             (
                 &[("KAFKA_SASL_MECHANISM", "OAUTHBEARER"), ("KAFKA_SASL_OAUTHBEARER_CONFIG", SECRET)],
                 &["KAFKA_SASL_MECHANISM"],

@@ -13,6 +13,7 @@ use tracing::{debug, error, info, warn};
 use super::explanation::Explanation;
 use super::obstacle::{Kind, Obstacle};
 use super::password::Password;
+use super::tokens::{Tokens, Trouble};
 use crate::observability::health::Health;
 use crate::observability::throttle::Throttle;
 use crate::process::failure::Failure;
@@ -28,10 +29,15 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Pause between two probes while the topic is awaited.
 const PROBE_PAUSE: Duration = Duration::from_millis(500);
 
+const CORRECT_ACCOUNT: &str = "correct KAFKA_SASL_*, or grant the account its rights";
+const COMPARE_TOKEN: &str = "compare what the token says with what the broker expects: `aud` with sasl.oauthbearer.expected.audience, `iss` \
+                             with sasl.oauthbearer.expected.issuer, and the keys of the issuer with sasl.oauthbearer.jwks.endpoint.url";
+
 #[derive(Debug, Default)]
 struct State {
     obstacle: Option<Obstacle>,
-    warned_at: Option<Instant>,
+    /// What was last logged, and when.
+    warned: Option<(Kind, Instant)>,
     probed_at: Option<Instant>,
     has_worked: bool,
     /// Limits the errors that say nothing about reaching the topic.
@@ -50,6 +56,7 @@ pub struct Access {
     properties: Properties,
     explanation: Explanation,
     password: Password,
+    tokens: Tokens,
     state: Mutex<State>,
 }
 
@@ -62,6 +69,7 @@ impl Access {
             topic: connection.topic.clone(),
             explanation: Explanation::new(connection, &properties),
             password: Password::new(connection.password_file.clone()),
+            tokens: Tokens::new(connection.identity_server.clone()),
             properties,
             state: Mutex::default(),
         }
@@ -75,7 +83,7 @@ impl Access {
 
     /// Returns `text` without any secret of this client.
     fn redact(&self, text: &str) -> String {
-        self.password.redact(self.properties.redact(text))
+        self.tokens.redact(self.password.redact(self.properties.redact(text)))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -112,6 +120,10 @@ impl Access {
     pub fn note_obstacle(&self, code: Option<Code>, reason: &str) -> bool {
         // Classify before redacting: redaction can remove the words that the classification looks for.
         let Some(kind) = Kind::of(code, reason) else { return false };
+        if matches!(kind, Kind::Unreachable | Kind::Unauthenticated) && self.tokens.are_missing() {
+            // Without a valid token nobody can log in, which is logged as what it is.
+            return true;
+        }
         self.explanation.note(reason);
         let reason = self.redact(reason);
         let mut state = self.state();
@@ -141,7 +153,7 @@ impl Access {
     }
 
     fn clear(state: &mut State) {
-        if state.obstacle.take().is_some() && state.warned_at.take().is_some() {
+        if state.obstacle.take().is_some() && state.warned.take().is_some() {
             info!("broker reachable again");
         }
     }
@@ -204,7 +216,10 @@ impl Access {
     ) -> Result<Option<TopicFound>, Failure> {
         while !shutdown.is_requested() {
             health.tick();
-            if let Some(partitions) = self.probe(client) {
+            self.renew_login(client);
+            // librdkafka does not connect without a token.
+            let is_without_token = self.tokens.are_missing();
+            if !is_without_token && let Some(partitions) = self.probe(client) {
                 // librdkafka remembers the id from the metadata that it has just received.
                 let cluster_id = client.fetch_cluster_id(PROBE_TIMEOUT);
                 return Ok(Some(TopicFound { topic: self.topic.clone(), partitions, cluster_id }));
@@ -213,6 +228,9 @@ impl Access {
             let until = Instant::now() + PROBE_PAUSE;
             while Instant::now() < until && !shutdown.is_requested() {
                 poll();
+                if is_without_token && !self.tokens.are_missing() {
+                    break;
+                }
             }
             self.fail_or_warn(client)?;
             health.set_not_ready(Some(self.obstacle().unwrap_or("starting")));
@@ -243,9 +261,34 @@ impl Access {
         self.fail_or_warn(client)
     }
 
-    fn fail_or_warn<C: ClientContext>(&self, client: &Client<C>) -> Result<(), Failure> {
+    /// Gives the client another password or token if there is one. [`check`](Self::check) does this too; a loop that no longer calls
+    /// that calls this.
+    pub fn renew_login<C: ClientContext>(&self, client: &Client<C>) {
         let is_refused = self.state().obstacle.as_ref().is_some_and(|obstacle| obstacle.kind == Kind::Unauthenticated);
         self.password.refresh(client, is_refused);
+        self.tokens.refresh(client, is_refused);
+        self.note_token();
+    }
+
+    /// A client without a valid token has an obstacle, which ends with the next token.
+    fn note_token(&self) {
+        let trouble = if self.tokens.are_missing() { self.tokens.trouble() } else { None };
+        let mut state = self.state();
+        let known = state.obstacle.as_ref().map(|obstacle| obstacle.kind);
+        match trouble {
+            Some(Trouble { is_refusal, reason }) => {
+                let kind = if is_refusal { Kind::ClientRefused } else { Kind::IdentityServerUnreachable };
+                if known != Some(kind) {
+                    state.obstacle = Some(Obstacle { kind, reason, since: Instant::now(), failures: 1 });
+                }
+            }
+            None if known.is_some_and(Kind::is_about_token) => state.obstacle = None,
+            None => {}
+        }
+    }
+
+    fn fail_or_warn<C: ClientContext>(&self, client: &Client<C>) -> Result<(), Failure> {
+        self.renew_login(client);
         let now = Instant::now();
         let mut state = self.state();
         if let Some((code, reason)) = client.fatal_error() {
@@ -258,9 +301,22 @@ impl Access {
         let Some(Obstacle { kind, reason, since, failures }) = &state.obstacle else { return Ok(()) };
         let waited = now.saturating_duration_since(*since);
         if kind.is_refusal() && !has_worked && waited >= REFUSAL_GRACE {
-            return Err(Failure::Refused { reason: reason.clone() });
+            return Err(match (kind, self.tokens.claims()) {
+                (Kind::ClientRefused, _) => Failure::ClientRefused { reason: reason.clone() },
+                (Kind::Unauthenticated, Some(claims)) => {
+                    Failure::Refused { reason: format!("{reason}; the token says {claims}") }
+                }
+                _ => Failure::Refused { reason: reason.clone() },
+            });
         }
-        let warned_recently = state.warned_at.is_some_and(|at| now.saturating_duration_since(at) < WARN_INTERVAL);
+        if kind.is_about_token() {
+            // Logged with the tokens.
+            return Ok(());
+        }
+        // Another obstacle has a line of its own at once: an account can be refused as soon as the broker is reachable.
+        let warned_recently = state
+            .warned
+            .is_some_and(|(warned, at)| warned == *kind && now.saturating_duration_since(at) < WARN_INTERVAL);
         if waited < WARN_AFTER || warned_recently {
             return Ok(());
         }
@@ -280,12 +336,18 @@ impl Access {
                 let next_step = "create the topic, or correct KAFKA_TOPIC";
                 warn!(topic, bootstrap_servers, waited_s, failures, next_step, error, "topic missing");
             }
-            Kind::Unauthenticated | Kind::Unauthorised => {
-                let next_step = "correct KAFKA_SASL_*, or grant the account its rights";
-                warn!(topic, bootstrap_servers, waited_s, failures, next_step, error, "broker refuses the account");
+            Kind::Unauthenticated | Kind::Unauthorised | Kind::IdentityServerUnreachable | Kind::ClientRefused => {
+                let token = self.tokens.claims();
+                let next_step =
+                    if *kind == Kind::Unauthenticated && token.is_some() { COMPARE_TOKEN } else { CORRECT_ACCOUNT };
+                let token = token.as_deref();
+                warn!(
+                    topic,
+                    bootstrap_servers, waited_s, failures, token, next_step, error, "broker refuses the account"
+                );
             }
         }
-        state.warned_at = Some(now);
+        state.warned = Some((*kind, now));
         if let Some(obstacle) = &mut state.obstacle {
             obstacle.failures = 0;
         }

@@ -14,7 +14,7 @@ pub(super) fn rejection(_: &str, _: &Trust) -> Option<Cause> {
 }
 
 #[cfg(feature = "tls")]
-pub(super) use with_openssl::rejection;
+pub(super) use with_openssl::{rejection, trust_certificates};
 
 /// The cause as long as the handshake has not told more.
 pub(super) fn unexplained() -> Cause {
@@ -31,7 +31,7 @@ mod with_openssl {
     use std::time::Duration;
 
     use openssl::error::ErrorStack;
-    use openssl::ssl::{Ssl, SslContext, SslMethod, SslVerifyMode};
+    use openssl::ssl::{Ssl, SslContext, SslContextBuilder, SslMethod, SslVerifyMode};
     use openssl::x509::store::X509StoreBuilder;
     use openssl::x509::{X509, X509VerifyResult};
 
@@ -74,6 +74,35 @@ mod with_openssl {
 
     fn prepare(host: &str, trust: &Trust, objection: Arc<Mutex<Option<Objection>>>) -> Result<Ssl, ErrorStack> {
         let mut context = SslContext::builder(SslMethod::tls_client())?;
+        trust_certificates(&mut context, trust)?;
+        context.set_verify_callback(SslVerifyMode::PEER, move |is_valid, chain| {
+            if !is_valid {
+                let mut objection = objection.lock().unwrap_or_else(PoisonError::into_inner);
+                objection.get_or_insert((chain.error(), chain.error_depth()));
+            }
+            is_valid
+        });
+        let mut ssl = Ssl::new(&context.build())?;
+        match host.parse::<IpAddr>() {
+            Ok(address) if trust.checks_host_name => ssl.param_mut().set_ip(address)?,
+            Ok(_) => {}
+            Err(_) => {
+                ssl.set_hostname(host)?;
+                if trust.checks_host_name {
+                    ssl.param_mut().set_host(host)?;
+                }
+            }
+        }
+        Ok(ssl)
+    }
+
+    /// Makes `context` trust exactly the certificates of `trust`.
+    pub(in crate::broker) fn trust_certificates(
+        context: &mut SslContextBuilder,
+        trust: &Trust,
+    ) -> Result<(), ErrorStack> {
+        // Without what OpenSSL trusts by default.
+        context.set_cert_store(X509StoreBuilder::new()?.build());
         match (&trust.ca_location, &trust.ca_pem) {
             (Some(path), _) if std::path::Path::new(path).is_dir() => {
                 context.load_verify_locations(None, Some(path.as_ref()))?
@@ -97,25 +126,7 @@ mod with_openssl {
                 }
             }
         }
-        context.set_verify_callback(SslVerifyMode::PEER, move |is_valid, chain| {
-            if !is_valid {
-                let mut objection = objection.lock().unwrap_or_else(PoisonError::into_inner);
-                objection.get_or_insert((chain.error(), chain.error_depth()));
-            }
-            is_valid
-        });
-        let mut ssl = Ssl::new(&context.build())?;
-        match host.parse::<IpAddr>() {
-            Ok(address) if trust.checks_host_name => ssl.param_mut().set_ip(address)?,
-            Ok(_) => {}
-            Err(_) => {
-                ssl.set_hostname(host)?;
-                if trust.checks_host_name {
-                    ssl.param_mut().set_host(host)?;
-                }
-            }
-        }
-        Ok(ssl)
+        Ok(())
     }
 
     fn explain(error: X509VerifyResult, depth: u32, host: &str) -> Cause {

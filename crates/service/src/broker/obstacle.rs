@@ -15,6 +15,10 @@ pub(super) enum Kind {
     Unauthenticated,
     /// The account lacks a right. Only a request that needs this right can show that it was granted.
     Unauthorised,
+    /// The client has no valid token, because the identity server does not answer as it should.
+    IdentityServerUnreachable,
+    /// The client has no valid token, because the identity server does not know the client or its secret.
+    ClientRefused,
 }
 
 impl Kind {
@@ -37,9 +41,14 @@ impl Kind {
         }
     }
 
-    /// Whether the broker refuses the account.
+    /// Whether the account is refused. If it never worked, waiting does not help.
     pub(super) fn is_refusal(self) -> bool {
-        matches!(self, Self::Unauthenticated | Self::Unauthorised)
+        matches!(self, Self::Unauthenticated | Self::Unauthorised | Self::ClientRefused)
+    }
+
+    /// Whether there is no valid token. No broker was asked then.
+    pub(super) fn is_about_token(self) -> bool {
+        matches!(self, Self::IdentityServerUnreachable | Self::ClientRefused)
     }
 
     /// The constant words for it in `/readyz` and in the log.
@@ -48,6 +57,8 @@ impl Kind {
             Self::Unreachable => "broker unreachable",
             Self::TopicMissing => "topic missing",
             Self::Unauthenticated | Self::Unauthorised => "broker refuses the account",
+            Self::IdentityServerUnreachable => "identity server unreachable",
+            Self::ClientRefused => "identity server refuses the client",
         }
     }
 }

@@ -161,6 +161,15 @@ fn begin<S: Service>(service: &S) -> Result<(S::Settings, Arc<Journal>, Identity
         let next_step = "set KAFKA_SECURITY_PROTOCOL=SASL_SSL, or KAFKA_SASL_MECHANISM to a SCRAM mechanism";
         warn!(next_step, "password is sent unencrypted");
     }
+    if connection.exposes_client_secret {
+        let next_step = "set KAFKA_SASL_OAUTHBEARER_TOKEN_ENDPOINT_URL to an address with https://";
+        warn!(next_step, "client secret is sent unencrypted");
+    }
+    if connection.has_unsecured_token {
+        let next_step = "unset KAFKA_SASL_OAUTHBEARER_CONFIG and set KAFKA_SASL_OAUTHBEARER_TOKEN_ENDPOINT_URL; a broker that \
+                         takes such a token takes it from anybody";
+        warn!(next_step, "unsecured token is used");
+    }
     Ok((settings, journal, identity))
 }
 

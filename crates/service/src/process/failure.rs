@@ -16,6 +16,12 @@ pub enum Failure {
         /// What the broker or librdkafka said.
         reason: String,
     },
+    /// The identity server refuses the client, and has given no token since the process started.
+    #[error("the identity server refused the client: {reason}")]
+    ClientRefused {
+        /// What the identity server said.
+        reason: String,
+    },
     /// librdkafka reports a fatal error, after which the client is unusable.
     #[error("the client reports a fatal error: {reason}")]
     Fatal {
@@ -53,7 +59,7 @@ impl Failure {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Settings(_) => 64,
-            Self::Refused { .. } => 77,
+            Self::Refused { .. } | Self::ClientRefused { .. } => 77,
             _ => 1,
         }
     }

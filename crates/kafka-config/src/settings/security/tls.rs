@@ -7,9 +7,9 @@ use crate::librdkafka::properties::Properties;
 use crate::settings::checker::Checker;
 use crate::settings::choices::HOST_NAME_CHECKS;
 use crate::variables::variable::{
-    KAFKA_SSL_CA_LOCATION, KAFKA_SSL_CA_PEM, KAFKA_SSL_CERTIFICATE_LOCATION, KAFKA_SSL_CERTIFICATE_PEM,
-    KAFKA_SSL_ENDPOINT_IDENTIFICATION_ALGORITHM, KAFKA_SSL_KEY_LOCATION, KAFKA_SSL_KEY_PASSWORD, KAFKA_SSL_KEY_PEM,
-    Variable,
+    KAFKA_HTTPS_CA_LOCATION, KAFKA_HTTPS_CA_PEM, KAFKA_SSL_CA_LOCATION, KAFKA_SSL_CA_PEM,
+    KAFKA_SSL_CERTIFICATE_LOCATION, KAFKA_SSL_CERTIFICATE_PEM, KAFKA_SSL_ENDPOINT_IDENTIFICATION_ALGORITHM,
+    KAFKA_SSL_KEY_LOCATION, KAFKA_SSL_KEY_PASSWORD, KAFKA_SSL_KEY_PEM, Variable,
 };
 
 #[derive(Default, Deserialize)]
@@ -51,47 +51,59 @@ pub(crate) struct Pem {
 }
 
 /// The two ways to set the same thing: as the path of a file, and as PEM text.
-struct Pair {
-    location: (&'static Variable, &'static str),
-    text: (&'static Variable, &'static str),
+pub(super) struct Pair {
+    location: &'static Variable,
+    text: &'static Variable,
 }
 
-const CA: Pair =
-    Pair { location: (&KAFKA_SSL_CA_LOCATION, "ssl.ca.location"), text: (&KAFKA_SSL_CA_PEM, "ssl.ca.pem") };
-const CERTIFICATE: Pair = Pair {
-    location: (&KAFKA_SSL_CERTIFICATE_LOCATION, "ssl.certificate.location"),
-    text: (&KAFKA_SSL_CERTIFICATE_PEM, "ssl.certificate.pem"),
-};
-const KEY: Pair =
-    Pair { location: (&KAFKA_SSL_KEY_LOCATION, "ssl.key.location"), text: (&KAFKA_SSL_KEY_PEM, "ssl.key.pem") };
+const CA: Pair = Pair { location: &KAFKA_SSL_CA_LOCATION, text: &KAFKA_SSL_CA_PEM };
+const CERTIFICATE: Pair = Pair { location: &KAFKA_SSL_CERTIFICATE_LOCATION, text: &KAFKA_SSL_CERTIFICATE_PEM };
+const KEY: Pair = Pair { location: &KAFKA_SSL_KEY_LOCATION, text: &KAFKA_SSL_KEY_PEM };
+/// The CA certificates of an identity server.
+pub(super) const HTTPS_CA: Pair = Pair { location: &KAFKA_HTTPS_CA_LOCATION, text: &KAFKA_HTTPS_CA_PEM };
 
 impl Pair {
-    /// Sets the property of the variable that is set. `None` if neither is.
-    fn read(
+    /// Reads the variable of the two that is set. Returns its value too, unless that is broken. `None` if neither is set.
+    pub(super) fn read(
+        &self,
+        location: Option<String>,
+        text: Option<String>,
+        checker: &mut Checker<'_>,
+    ) -> Option<(Pem, Option<String>)> {
+        if location.is_some() && text.is_some() {
+            let problem = format!("is set together with {}", self.location.name);
+            checker.problem(self.text, problem, "set only one of the two");
+        }
+        if let Some(path) = checker.file(self.location, location) {
+            let content = (!checker.is_broken(self.location)).then(|| certificates::read(&path)).flatten();
+            return Some((Pem { variable: self.location, content }, Some(path)));
+        }
+        if let Some(text) = text {
+            let text = with_line_ends(text);
+            return Some((Pem { variable: self.text, content: Some(text.clone().into_bytes()) }, Some(text)));
+        }
+        // The problem with the file of a `*_PEM_FILE` variable is reported already; here the variable counts as set.
+        checker.is_broken(self.text).then_some((Pem { variable: self.text, content: None }, None))
+    }
+
+    /// Like [`read`](Self::read), and sets the librdkafka property of the variable that is set.
+    fn set(
         &self,
         location: Option<String>,
         text: Option<String>,
         checker: &mut Checker<'_>,
         properties: &mut Properties,
     ) -> Option<Pem> {
-        let (location_variable, location_property) = self.location;
-        let (text_variable, text_property) = self.text;
-        if location.is_some() && text.is_some() {
-            let problem = format!("is set together with {}", location_variable.name);
-            checker.problem(text_variable, problem, "set only one of the two");
+        let (pem, value) = self.read(location, text, checker)?;
+        let name = pem.variable.name;
+        // `KAFKA_SSL_CA_PEM` sets `ssl.ca.pem`.
+        let property = name.strip_prefix("KAFKA_").unwrap_or(name).to_ascii_lowercase().replace('_', ".");
+        match value {
+            Some(path) if name == self.location.name => properties.set(&property, path, name),
+            Some(text) => properties.set_secret(&property, &text, name),
+            None => {}
         }
-        if let Some(path) = checker.file(location_variable, location) {
-            let content = (!checker.is_broken(location_variable)).then(|| certificates::read(&path)).flatten();
-            properties.set(location_property, path, location_variable.name);
-            return Some(Pem { variable: location_variable, content });
-        }
-        if let Some(text) = text {
-            let text = with_line_ends(text);
-            properties.set_secret(text_property, &text, text_variable.name);
-            return Some(Pem { variable: text_variable, content: Some(text.into_bytes()) });
-        }
-        // The problem with the file of a `*_PEM_FILE` variable is reported already; here the variable counts as set.
-        checker.is_broken(text_variable).then_some(Pem { variable: text_variable, content: None })
+        Some(pem)
     }
 }
 
@@ -108,9 +120,9 @@ pub(crate) fn read(raw: RawTls, protocol: &str, checker: &mut Checker<'_>, prope
         }
         return;
     }
-    let authorities = CA.read(raw.ssl_ca_location, raw.ssl_ca_pem, checker, properties);
-    let certificate = CERTIFICATE.read(raw.ssl_certificate_location, raw.ssl_certificate_pem, checker, properties);
-    let key = KEY.read(raw.ssl_key_location, raw.ssl_key_pem, checker, properties);
+    let authorities = CA.set(raw.ssl_ca_location, raw.ssl_ca_pem, checker, properties);
+    let certificate = CERTIFICATE.set(raw.ssl_certificate_location, raw.ssl_certificate_pem, checker, properties);
+    let key = KEY.set(raw.ssl_key_location, raw.ssl_key_pem, checker, properties);
     match (&certificate, &key) {
         (Some(certificate), None) => {
             let hint = format!("{} requires the key of its certificate", certificate.variable.name);

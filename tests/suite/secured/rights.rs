@@ -1,0 +1,153 @@
+//! The rights that the services need: the commands of the page give them, and each is missed when it is taken away.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use audit::Verdict;
+use testbed::{Process, report};
+
+use super::listeners::Secured;
+use super::{PASSWORD, Settings, at, start};
+use crate::claim::claims;
+use crate::pair::stop_all;
+use crate::resources::Resources;
+use crate::topic::Topic;
+
+claims! {
+    the_commands_of_the_page_give_the_rights_that_are_needed_and_each_of_them_is_missed(4);
+    a_client_that_is_throttled_by_a_quota_does_not_look_like_an_outage(2);
+}
+
+const PAGE: &str = include_str!("../../../docs/security.md");
+/// The messages of five seconds. Without its rights, a replica can lose what it has not committed.
+const REPEATS_MAX: u64 = 100;
+const REFUSED: &str = "broker refuses the account";
+
+/// The commands in the section on minimal rights, for this topic and group.
+fn commands(topic: &Topic, group: &str) -> Result<String> {
+    let section = PAGE.split("\n## Minimal rights\n").nth(1).context("the section is there")?;
+    let commands =
+        section.split("```sh\n").nth(1).and_then(|rest| rest.split("```").next()).context("a block of code")?;
+    let commands = commands
+        .replace("--bootstrap-server BROKER --command-config admin.properties", "--bootstrap-server localhost:19092")
+        .replace("--topic demo", &format!("--topic {}", topic.name))
+        .replace("--group demo", &format!("--group {group}"));
+    ensure!(!commands.contains("demo") && !commands.contains("BROKER"), "something is not replaced: {commands}");
+    Ok(commands)
+}
+
+fn the_commands_of_the_page_give_the_rights_that_are_needed_and_each_of_them_is_missed(
+    resources: &Resources,
+) -> Result<String> {
+    let secured = resources.secured()?;
+    let topic = Topic::create(&secured.endpoint(), 1)?;
+    let group = topic.group("g");
+    for user in ["producer", "consumer"] {
+        secured.set_password(user, PASSWORD)?;
+    }
+    let ca = secured.file("ca.pem", &secured.authority.certificate)?;
+    let account = |user| -> Settings<'_> {
+        let ca = ("KAFKA_SSL_CA_LOCATION", ca.as_str());
+        let scram = ("KAFKA_SASL_MECHANISM", "SCRAM-SHA-512");
+        at(secured, "SCRAM", &[ca, scram, ("KAFKA_SASL_USERNAME", user), ("KAFKA_SASL_PASSWORD", PASSWORD)])
+    };
+    let ready = [("HTTP_ADDR", "127.0.0.1:0")];
+    let producing = |user| start(&topic, true, "", &account(user), &[ready[0], ("PRODUCER_RATE_PER_SEC", "20")]);
+    let consuming = |user| start(&topic, false, "g", &account(user), &ready);
+    // The broker permits what nobody has been given a right for, so somebody has to be given one.
+    acls(
+        secured,
+        &format!("--add --allow-principal User:nobody --operation Read --topic {} --group {group}", topic.name),
+    )?;
+    is_refused_at_the_start([producing("producer"), consuming("consumer")])?;
+
+    secured.shell(&commands(&topic, &group)?)?;
+    let (mut producer, mut replica) = (producing("producer"), consuming("consumer"));
+    producer.wait_until("deliveries", |producer| producer.delivered_count() > 20);
+    replica.wait_until("messages", |replica| replica.received_count() > 20);
+
+    let topic_name = &topic.name;
+    let rights = [
+        (true, format!("--allow-principal User:producer --operation Write --topic {topic_name}")),
+        (false, format!("--allow-principal User:consumer --operation Read --topic {topic_name}")),
+        (false, format!("--allow-principal User:consumer --operation Read --group {group}")),
+    ];
+    for (number, (is_of_producer, right)) in rights.iter().enumerate() {
+        let process = if *is_of_producer { &producer } else { &replica };
+        let lines = process.with_message(REFUSED).len();
+        acls(secured, &format!("--remove --force {right}"))?;
+        process
+            .wait_until(&format!("{REFUSED} without {right}"), |process| process.with_message(REFUSED).len() > lines);
+        process.wait_until("not ready", |process| process.ask("/readyz").1 == REFUSED);
+        let other = if *is_of_producer { producing("producer") } else { consuming("consumer") };
+        is_refused_at_the_start([other])?;
+        acls(secured, &format!("--add {right}"))?;
+        process.wait_until(&format!("ready again with right {number}"), |process| process.ask("/readyz").0 == 200);
+    }
+    let delivered = producer.delivered_count();
+    producer.wait_until("deliveries", |producer| producer.delivered_count() > delivered + 20);
+    // Without the right to write, the broker rejects messages, which the producer accounts for and reports with its exit code.
+    let (code, _) = producer.stop();
+    ensure!(code == Some(1) && producer.text().contains("\"outcome\":\"rejected\""), "{}", producer.text());
+    let sent = producer.delivered_count();
+    replica.wait_until("all messages", |replica| replica.received_count() >= sent);
+    stop_all([&mut replica])?;
+    let report = report([&producer, &replica]);
+    ensure!(report.verdict(REPEATS_MAX) == Verdict::Proven, "{report}");
+    Ok(format!("3 rights, each missed by a running service and by one that starts; {sent} sent and received"))
+}
+
+fn a_client_that_is_throttled_by_a_quota_does_not_look_like_an_outage(resources: &Resources) -> Result<String> {
+    /// Each message has some 150 bytes, of which a quarter may pass.
+    const RATE: u64 = 40;
+    const QUOTA: &str = "producer_byte_rate=1500,consumer_byte_rate=1500";
+    const WATCHED: Duration = Duration::from_secs(20);
+    let secured = resources.secured()?;
+    let topic = Topic::create(&secured.endpoint(), 1)?;
+    let ca = secured.file("ca.pem", &secured.authority.certificate)?;
+    let settings = at(secured, "TLS", &[("KAFKA_SSL_CA_LOCATION", &ca), ("KAFKA_CLIENT_ID", &topic.name)]);
+    let ready = [("HTTP_ADDR", "127.0.0.1:0")];
+    let rate = RATE.to_string();
+    let producer = start(&topic, true, "", &settings, &[ready[0], ("PRODUCER_RATE_PER_SEC", &rate)]);
+    let replica = start(&topic, false, "g", &settings, &ready);
+    replica.wait_until("messages", |replica| replica.received_count() > 20);
+    secured.shell(&format!(
+        "kafka-configs.sh --bootstrap-server localhost:19092 --alter --entity-type clients --entity-name {} --add-config {QUOTA}",
+        topic.name
+    ))?;
+    let before = producer.delivered_count();
+    let warnings = |process: &Process| process.text().matches("\"level\":\"WARN\"").count();
+    let warned = [warnings(&producer), warnings(&replica)];
+    let mut asked = 0;
+    let end = Instant::now() + WATCHED;
+    while Instant::now() < end {
+        for process in [&producer, &replica] {
+            let (status, reason) = process.ask("/readyz");
+            ensure!(status == 200, "{reason}: {}", process.text());
+        }
+        asked += 1;
+        std::thread::park_timeout(Duration::from_millis(500));
+    }
+    ensure!([warnings(&producer), warnings(&replica)] == warned, "{}{}", producer.text(), replica.text());
+    let delivered = producer.delivered_count() - before;
+    // Negative control: the quota is in effect.
+    let unthrottled = RATE * WATCHED.as_secs();
+    ensure!(delivered < unthrottled * 3 / 4, "{delivered} of {unthrottled} messages passed, so nothing was throttled");
+    ensure!(replica.received_count() > before, "nothing was received");
+    Ok(format!(
+        "{delivered} instead of {unthrottled} messages passed in {} s; ready each of {asked} times, 0 WARN",
+        WATCHED.as_secs()
+    ))
+}
+
+fn acls(secured: &Secured, arguments: &str) -> Result<()> {
+    secured.shell(&format!("kafka-acls.sh --bootstrap-server localhost:19092 {arguments}"))
+}
+
+fn is_refused_at_the_start<const N: usize>(mut services: [Process; N]) -> Result<()> {
+    for service in &mut services {
+        ensure!(service.wait().code() == Some(77), "{}", service.text());
+        ensure!(service.with_message(REFUSED).len() == 1, "{}", service.text());
+    }
+    Ok(())
+}
