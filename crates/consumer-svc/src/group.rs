@@ -76,6 +76,7 @@ impl Group {
         self.inbox.get_or_init(|| Arc::downgrade(inbox));
     }
 
+    /// Where the processing of messages is recorded.
     pub(crate) fn traces(&self) -> &Traces {
         &self.traces
     }
@@ -155,13 +156,13 @@ impl Group {
     /// position that may be wrong, see [`Inbox::take`].
     fn restore_positions(&self, consumer: &BaseConsumer<Self>) {
         let reached = self.state().positions.reached();
+        if reached.is_empty() {
+            return;
+        }
         let mut list = TopicPartitionList::with_capacity(reached.len());
         let listed = reached.iter().try_for_each(|(partition, offset)| {
             list.add_partition_offset(&self.topic, *partition, Offset::Offset(*offset))
         });
-        if reached.is_empty() {
-            return;
-        }
         // Without a timeout, this takes effect before the next message and waits for nothing.
         if let Err(error) = listed.and_then(|()| consumer.seek_partitions(list, Duration::ZERO).map(drop)) {
             warn!(%error, "rebalance failed");
@@ -349,15 +350,19 @@ fn partitions_of(list: &TopicPartitionList) -> Vec<i32> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use journal::Detail;
     use kafka_config::{ConsumerSettings, Environment};
+    use rdkafka::ClientConfig;
+    use rdkafka::mocking::MockCluster;
+    use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
     use service::Metrics;
 
     use super::*;
 
-    #[test]
-    fn nothing_is_accounted_for_after_a_callback_failed_to_write_a_line() {
-        let variables = [("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1"), ("KAFKA_TOPIC", "t"), ("KAFKA_GROUP_ID", "g")];
+    fn consumer(bootstrap_servers: &str) -> Arc<BaseConsumer<Group>> {
+        let variables = [("KAFKA_BOOTSTRAP_SERVERS", bootstrap_servers), ("KAFKA_TOPIC", "t"), ("KAFKA_GROUP_ID", "g")];
         let settings = ConsumerSettings::from_environment(&Environment::from_pairs(variables)).unwrap();
         let access = Arc::new(Access::new(&settings.connection, settings.properties));
         let journal = journal::Journal::new(journal::Format::Json, "c", "0a1b2c3d", Box::new(io::sink()));
@@ -366,8 +371,12 @@ mod tests {
         let traces = Traces::start(None, &service::Identity::default(), &[]).unwrap();
         let (reset, positions) = (settings.auto_offset_reset, Positions::new("t"));
         let group = Group::new(Arc::clone(&access), metrics, "t", reset, traces, books, positions);
-        let consumer: BaseConsumer<Group> = access.properties().client_config().create_with_context(group).unwrap();
+        Arc::new(access.properties().client_config().create_with_context(group).unwrap())
+    }
 
+    #[test]
+    fn nothing_is_accounted_for_after_a_callback_failed_to_write_a_line() {
+        let consumer = consumer("127.0.0.1:1");
         let mut was_called = false;
         consumer.context().state().write_error = Some(io::Error::other("no space left"));
         let outcome = consumer.context().account(&consumer, |_| {
@@ -375,5 +384,49 @@ mod tests {
             Ok(())
         });
         assert!(outcome.is_err() && !was_called);
+    }
+
+    #[test]
+    fn a_kept_partition_continues_after_the_last_message_that_was_noted_whatever_librdkafka_recorded() {
+        let until = Instant::now() + Duration::from_secs(20);
+        let broker = MockCluster::new(1).unwrap();
+        broker.create_topic("t", 1, 1).unwrap();
+        let servers = broker.bootstrap_servers();
+        let producer: BaseProducer = ClientConfig::new().set("bootstrap.servers", &servers).create().unwrap();
+        for _ in 0..5 {
+            producer.send(BaseRecord::<(), str>::to("t").partition(0).payload("x")).unwrap();
+        }
+        producer.flush(Duration::from_secs(20)).unwrap();
+
+        let consumer = consumer(&servers);
+        let group = consumer.context();
+        let inbox = Arc::new(Inbox::new(Arc::clone(&consumer)).unwrap());
+        group.receive_by(&inbox);
+        let begin = Beginnings { committed: vec![(0, 0)], ..Beginnings::default() };
+        group.state().positions.assign(&begin);
+        inbox.forward("t", &[0]);
+        consumer.assign(&beginnings::assignment("t", &begin).unwrap()).unwrap();
+        let mut taken = 0;
+        while taken < 5 {
+            assert!(Instant::now() < until);
+            inbox.wait(Duration::from_millis(10));
+            let noted: Result<(), io::Error> = inbox.take(5, |message| {
+                taken += 1;
+                if message.offset() < 2 {
+                    group.state().positions.advance(0, message.offset());
+                }
+                Ok(())
+            });
+            noted.unwrap();
+        }
+        // librdkafka has recorded position 5.
+        group.restore_positions(&consumer);
+        let mut received = Received::default();
+        while received.total() < 3 {
+            assert!(Instant::now() < until);
+            inbox.wait(Duration::from_millis(10));
+            group.receive_batch(&consumer, &inbox, 5, &mut received).unwrap();
+        }
+        assert_eq!(group.state().positions.processed().collect::<Vec<_>>(), [(0, Some(5))]);
     }
 }
