@@ -2,7 +2,7 @@
 
 use message::{KeyWriter, RunId, ValueWriter};
 
-/// The longest batch. A longer one would no longer fit the processor's nearest caches and is not faster.
+/// The longest batch. Its keys and values take about 25 KB, and the cost of a call no longer matters when it is divided by this.
 pub(crate) const BATCH_MAX: u64 = 256;
 
 /// Keys and values of consecutive messages, in buffers that are used again for the next batch.

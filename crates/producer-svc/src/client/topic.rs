@@ -133,9 +133,18 @@ mod tests {
 
     const TOPIC: &str = "t";
 
-    /// What the delivery reports said: partition, pseq, number, what the message carried, and whether it was acknowledged.
+    /// What a delivery report said.
+    #[derive(Debug, PartialEq, Eq)]
+    struct Report {
+        partition: i32,
+        pseq: u64,
+        num: u64,
+        carried: usize,
+        is_acknowledged: bool,
+    }
+
     #[derive(Debug, Default)]
-    struct Reports(Mutex<Vec<(i32, u64, u64, usize, bool)>>);
+    struct Reports(Mutex<Vec<Report>>);
 
     impl ClientContext for Reports {}
 
@@ -147,9 +156,10 @@ mod tests {
                 Ok(message) => (message, true),
                 Err((_, message)) => (message, false),
             };
+            let partition = message.partition();
             let Key { pseq, .. } = KeyReader::default().read(message.key().unwrap()).unwrap();
             let num = Payload::decode(message.payload()).unwrap().num;
-            self.0.lock().unwrap().push((message.partition(), pseq, num, carried, is_acknowledged));
+            self.0.lock().unwrap().push(Report { partition, pseq, num, carried, is_acknowledged });
         }
     }
 
@@ -170,11 +180,13 @@ mod tests {
     }
 
     /// What the reports of a batch of this length say if the broker acknowledged all of it.
-    fn acknowledged(partition: i32, messages: u64) -> Vec<(i32, u64, u64, usize, bool)> {
-        (0..messages).map(|i| (partition, 1 + i, 100 + i, 7000 + i as usize, true)).collect()
+    fn acknowledged(partition: i32, messages: u64) -> Vec<Report> {
+        (0..messages)
+            .map(|i| Report { partition, pseq: 1 + i, num: 100 + i, carried: 7000 + i as usize, is_acknowledged: true })
+            .collect()
     }
 
-    fn wait_for_reports(producer: &BaseProducer<Reports>, count: usize) -> Vec<(i32, u64, u64, usize, bool)> {
+    fn wait_for_reports(producer: &BaseProducer<Reports>, count: usize) -> Vec<Report> {
         let deadline = Instant::now() + Duration::from_secs(30);
         while producer.context().0.lock().unwrap().len() < count {
             assert!(Instant::now() < deadline, "{count} reports");
