@@ -256,7 +256,7 @@ impl Sender {
             && (is_due && is_delivering || upkeep.metadata_at.is_none())
         {
             upkeep.metadata_at = Some(now);
-            if let Some(count) = self.access.probe(self.producer.client()) {
+            if let Some(count) = self.access.count_partitions(self.producer.client()) {
                 partitions.resize(count);
                 self.producer.context().books().resize(count);
             }
