@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::process::Command;
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use testcontainers_modules::testcontainers::core::{ExecCommand, IntoContainerPort as _, WaitFor};
@@ -21,6 +21,8 @@ pub(crate) const NO_DOCKER: &str = "could not use Docker with the image apache/k
 const CLIENT: u16 = 9092;
 const ACCOUNT: u16 = 9094;
 pub(crate) const TOOLS: u16 = 19092;
+
+const EXIT_CODE_TIMEOUT: Duration = Duration::from_secs(10);
 
 const USER: &str = "e2e";
 const PASSWORD: &str = "e2e-password";
@@ -181,7 +183,15 @@ pub(crate) fn execute(container: &Container<GenericImage>, name: &str, command: 
     let mut command = container.exec(command)?;
     let output = String::from_utf8(command.stdout_to_vec()?)?;
     let errors = String::from_utf8_lossy(&command.stderr_to_vec()?).into_owned();
-    ensure!(command.exit_code()? == Some(0), "{name} failed: {output}{errors}");
+    // A busy engine closes the output some time before it knows the exit code.
+    let deadline = Instant::now() + EXIT_CODE_TIMEOUT;
+    let code = loop {
+        match command.exit_code()? {
+            None if Instant::now() < deadline => std::thread::park_timeout(Duration::from_millis(50)),
+            code => break code,
+        }
+    };
+    ensure!(code == Some(0), "{name} failed with {code:?}: {output}{errors}");
     Ok(output)
 }
 

@@ -75,7 +75,7 @@ impl Sender<'_> {
             && (is_due && is_delivering && !self.stalled.is_any() || upkeep.metadata_at.is_none())
         {
             upkeep.metadata_at = Some(now);
-            if let Some(count) = self.access.probe(self.producer.client()) {
+            if let Some(count) = self.access.count_partitions(self.producer.client()) {
                 partitions.resize(count);
                 self.producer.context().books().resize(count);
             }

@@ -169,6 +169,16 @@ impl Access {
     ///
     /// Blocks for at most a second. The errors that explain a failure arrive only when the client is polled.
     pub fn probe<C: ClientContext>(&self, client: &Client<C>) -> Option<usize> {
+        self.request_metadata(client, true)
+    }
+
+    /// Like [`probe`](Self::probe), but a broker that does not answer within the second is no obstacle. For a client whose other requests
+    /// are answered: a broker that throttles it because of a quota lets this request wait as well.
+    pub fn count_partitions<C: ClientContext>(&self, client: &Client<C>) -> Option<usize> {
+        self.request_metadata(client, false)
+    }
+
+    fn request_metadata<C: ClientContext>(&self, client: &Client<C>, must_answer: bool) -> Option<usize> {
         let (code, reason) = match client.fetch_metadata(Some(&self.topic), PROBE_TIMEOUT) {
             Ok(metadata) => match metadata.topics().first() {
                 Some(topic) => match topic.error() {
@@ -190,7 +200,7 @@ impl Access {
             },
             Err(error) => {
                 // An error that librdkafka reported by itself is more specific than this one.
-                if self.state().obstacle.is_none() {
+                if must_answer && self.state().obstacle.is_none() {
                     self.note_obstacle(Some(Code::BrokerTransportFailure), &error.to_string());
                 }
                 return None;

@@ -1,7 +1,7 @@
 //! A request for a token: OAuth 2.0, client credentials (RFC 6749, section 4.4).
 
-use std::cell::Cell;
 use std::error::Error;
+use std::sync::OnceLock;
 use std::time::Instant;
 
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -51,11 +51,11 @@ pub(super) async fn fetch(server: &IdentityServer) -> Result<Token, Trouble> {
     for (key, value) in &server.parameters {
         request = request.add_extra_param(key.as_str(), value.as_str());
     }
-    let status = Cell::new(None);
+    let status = OnceLock::new();
     // Before the request, so that the lifetime is never taken for longer than it is.
     let received_at = Instant::now();
     let answer = request.request_async(&async |request| send(request, server, &status).await).await;
-    let answer = answer.map_err(|error| trouble(&error, status.get()))?;
+    let answer = answer.map_err(|error| trouble(&error, status.get().copied()))?;
     let lifetime = answer.expires_in().filter(|lifetime| !lifetime.is_zero());
     let lifetime =
         lifetime.ok_or_else(|| Trouble::unreachable("the answer does not say how long the token is valid"))?;
@@ -74,7 +74,7 @@ pub(super) async fn fetch(server: &IdentityServer) -> Result<Token, Trouble> {
 async fn send(
     request: HttpRequest,
     server: &IdentityServer,
-    status: &Cell<Option<StatusCode>>,
+    status: &OnceLock<StatusCode>,
 ) -> Result<HttpResponse, Failed> {
     let failed = |error: &dyn Error| Failed::Request(chain(error));
     let mut tls = SslConnector::builder(SslMethod::tls_client()).map_err(|error| failed(&error))?;
@@ -87,7 +87,7 @@ async fn send(
     let (parts, body) = request.into_parts();
     let request = hyper::Request::from_parts(parts, Full::new(Bytes::from(body)));
     let (parts, body) = client.request(request).await.map_err(|error| failed(&error))?.into_parts();
-    status.set(Some(parts.status));
+    status.get_or_init(|| parts.status);
     match parts.status {
         StatusCode::OK | StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED => {}
         other => return Err(Failed::Status(other)),
