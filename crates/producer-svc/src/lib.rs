@@ -10,6 +10,8 @@ mod backlog;
 mod books;
 mod delivery;
 mod health;
+#[doc(hidden)]
+pub mod hot_path;
 mod metrics;
 mod partitions;
 mod reports;
