@@ -57,8 +57,8 @@ def show(counts, before):
 
 
 def write(counts):
-    head = LIMITS.read_text().partition("&[")[0]
-    LIMITS.write_text(head + "&[\n" + "".join(f'    ("{name}", {number}),\n' for name, number in counts) + "];\n")
+    head = LIMITS.read_text().partition("= &[")[0]
+    LIMITS.write_text(head + "= &[\n" + "".join(f'    ("{name}", {number}),\n' for name, number in counts) + "];\n")
     subprocess.run(["cargo", "fmt", "-p", "counts"], check=True, cwd=HERE)
 
 
