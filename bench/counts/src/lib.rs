@@ -1,5 +1,5 @@
 //! Counts the instructions of the code that handles each message, under valgrind. Unlike a time, a count hardly depends on the machine
-//! and on what else runs there: it repeats to within 0.01 %.
+//! and on what else runs there: it repeats to within 0.3 %, most of them exactly.
 //!
 //! `python3 bench/counts/count.py` counts, and fails if a benchmark takes over 3 % more instructions than [`limits::MEASURED`] says.
 //! `python3 bench/counts/count.py --update` writes that table again, which belongs into the commit that changes the counts.
