@@ -4,7 +4,7 @@
 //! This is the services' own code, through their modules `hot_path`. What it leaves out is librdkafka with the bindings to it, storing
 //! offsets (once a second), and traces.
 
-#![expect(missing_docs, reason = "the macros generate public items")]
+#![expect(missing_docs, clippy::disallowed_methods, reason = "the macros generate public items, and a main that exits")]
 
 use consumer_svc::hot_path::HotPath as Replica;
 use counts::{MESSAGES, RUN, TS, limit};

@@ -1,6 +1,6 @@
 //! Value and key of a message.
 
-#![expect(missing_docs, reason = "the macros generate public items")]
+#![expect(missing_docs, clippy::disallowed_methods, reason = "the macros generate public items, and a main that exits")]
 
 use std::hint::black_box;
 
