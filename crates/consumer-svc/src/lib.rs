@@ -13,6 +13,8 @@ mod books;
 mod fetching;
 mod group;
 mod health;
+#[doc(hidden)]
+pub mod hot_path;
 mod leaving;
 mod membership;
 mod metrics;

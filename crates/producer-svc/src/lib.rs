@@ -9,6 +9,8 @@
 mod books;
 mod client;
 mod health;
+#[doc(hidden)]
+pub mod hot_path;
 mod metrics;
 mod partitions;
 mod schedule;
