@@ -15,6 +15,7 @@ use service::{Access, Ending, Failure, Handles, Health, Shutdown, drop_in_backgr
 use tracing::warn;
 
 use crate::books::Books;
+use crate::control::{Control, Controlled};
 use crate::delivery::Delivery;
 use crate::health::DeliveryHealth;
 use crate::metrics::ProducerMetrics;
@@ -41,6 +42,7 @@ pub(crate) fn send_messages(
     run: RunId,
     metrics: ProducerMetrics,
     handles: Handles,
+    control: &Control,
     shutdown: &Shutdown,
 ) -> Ending {
     let ProducerSettings { connection, rate, max_messages, queue_messages, properties, .. } = settings;
@@ -59,7 +61,7 @@ pub(crate) fn send_messages(
     let topic = connection.topic;
     let reports = Reports::new(&producer);
     let mut sender = Sender { producer, reports, access, health, topic, run, rate, max_messages, partitions: None };
-    let mut failure = sender.send_until_stopped(shutdown).err();
+    let mut failure = sender.send_until_stopped(control, shutdown).err();
     shutdown.request();
     sender.finish(shutdown);
 
@@ -103,7 +105,7 @@ enum SendResult {
 }
 
 impl Sender {
-    fn send_until_stopped(&mut self, shutdown: &Shutdown) -> Result<(), Failure> {
+    fn send_until_stopped(&mut self, control: &Control, shutdown: &Shutdown) -> Result<(), Failure> {
         // Requesting the topic before the first message reports a missing topic at once.
         let client = self.producer.client();
         let poll = || self.serve_reports(POLL);
@@ -116,20 +118,25 @@ impl Sender {
         // its first connection is being replaced, and librdkafka would otherwise retry only after a timer.
         self.access.probe(client);
         let mut partitions = Partitions::new(self.rate, count);
-        let result = self.send_all(&mut partitions, shutdown);
+        let result = self.send_all(&mut partitions, control, shutdown);
         self.partitions = Some(partitions);
         result?;
         self.wait_for_outcomes(shutdown)
     }
 
-    fn send_all(&self, partitions: &mut Partitions, shutdown: &Shutdown) -> Result<(), Failure> {
+    fn send_all(&self, partitions: &mut Partitions, control: &Control, shutdown: &Shutdown) -> Result<(), Failure> {
+        let mut controlled = Controlled::new(control, self.rate);
         let mut schedule = Schedule::new(self.rate, Instant::now());
         let mut upkeep = Upkeep::new();
         let mut buffers = Buffers { stamp: Stamp::default(), keys: KeyWriter::new(self.run), value: Vec::new() };
         let mut sent_since_poll = 0;
         let mut num = 0;
         while !shutdown.is_requested() && (self.max_messages == 0 || num < self.max_messages) {
-            let wait = schedule.wait(Instant::now);
+            if let Some(rate) = controlled.new_rate() {
+                schedule = Schedule::new(rate, Instant::now());
+                partitions.set_rate(rate);
+            }
+            let wait = if controlled.is_paused() { POLL } else { schedule.wait(Instant::now) };
             if wait > Duration::ZERO {
                 self.serve_reports(wait);
             } else {
