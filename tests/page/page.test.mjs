@@ -52,6 +52,7 @@ test("each command works from the keyboard, and the page shows what it did", asy
   await until(tab, (state, before) => state.producer.acknowledged > before + 20, before);
   await press(tab, "Stop everything, and judge");
   await until(tab, (state) => state.account.is_final);
+  assert.equal(await tab.evaluate(() => globalThis.sandbox.account.state), "proven", sandbox.text.split("\n").slice(-60).join("\n"));
   await tab.getByText("PROVEN: every acknowledged message was received").first().waitFor();
   assert.deepEqual(tab.complaints, []);
   await proven();

@@ -25,7 +25,7 @@ if (folder) {
   const phone = await open(browser, sandbox.link, { viewport: { width: 390, height: 844 } });
   await phone.screenshot({ path: `${folder}/phone.png`, fullPage: true });
   await press(tab, "Thaw consumer-2");
-  await press(tab, "1000 messages per second");
+  await press(tab, "1,000 messages per second");
   await until(tab, (state) => state.producer.acknowledged > 5000);
   await tab.screenshot({ path: `${folder}/fast.png`, fullPage: true });
   await press(tab, "▶ A kill repeats messages, and loses none");

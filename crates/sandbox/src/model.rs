@@ -28,7 +28,7 @@ use crate::evidence::PartitionState;
 
 /// After a freeze or an outage has ended, how long sessions may still be lost because of it. A replica notices after at most the session
 /// timeout of 4 s that the group has continued without it, and the group then takes as long to form again.
-const AFTERMATH: Duration = Duration::from_secs(20);
+const AFTERMATH: Duration = Duration::from_secs(30);
 
 /// Longer than anybody leaves the broker down.
 const OUTAGE_MAX: Duration = Duration::from_secs(7 * 86_400);

@@ -26,7 +26,7 @@ export function build(ask) {
   const presets = make("div", { class: "row presets", role: "group", "aria-label": "Usual rates" });
   for (const per_sec of RATES) {
     presets.append(make("button", {
-      type: "button", text: count(per_sec), "aria-label": `${per_sec} messages per second`,
+      type: "button", text: count(per_sec), "aria-label": `${count(per_sec)} messages per second`,
       on: { click: () => ask({ command: "rate", per_sec }) },
     }));
   }
