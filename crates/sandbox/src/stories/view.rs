@@ -6,7 +6,7 @@ use crate::evidence::Evidence;
 use crate::model::Model;
 
 /// A message that arrived within this time has just arrived.
-const JUST_NOW: Duration = Duration::from_millis(100);
+const JUST_NOW: Duration = Duration::from_millis(20);
 
 /// The demonstration as a story sees it.
 pub(crate) struct View<'a> {

@@ -76,6 +76,10 @@ function isFrozen(name) {
 }
 
 function ownedText(replica) {
+  const owners = state.groups.find((group) => group.name === replica.group)?.owners ?? [];
+  // A frozen replica does not know yet that the group has gone on without it.
+  const isTaken = replica.owned.some((partition) => owners[partition] && owners[partition] !== replica.name);
+  if (isTaken) return `believes that it owns ${replica.owned.join(" ")}`;
   if (replica.owned.length > 0) return `owns ${replica.owned.join(" ")}`;
   if (replica.state === "starting") return "has no partition yet";
   if (replica.state === "running") return "owns no partition";

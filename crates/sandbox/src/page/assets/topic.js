@@ -48,7 +48,7 @@ function drawHead() {
   if (names === shownGroups) return;
   shownGroups = names;
   length = narrow.matches ? 4 : 8;
-  if (state.groups.length > 1) length = narrow.matches ? 2 : 5;
+  if (state.groups.length > 1) length = narrow.matches ? 2 : 4;
   const columns = ["owner", "committed", "lag"];
   parts.head.replaceChildren(
     make("tr", {},

@@ -56,7 +56,7 @@ pub(in crate::stories) static STORY: Story = Story {
             ));
         }
         Ok(format!(
-            "All {count} messages were received. {granted} were not committed at the kill, and {repeated} of them came again."
+            "All {count} messages were received. At most {granted} were not committed at the kill, and {repeated} of them came again."
         ))
     },
 };
