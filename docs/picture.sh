@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Draws docs/sandbox.svg, the picture of the README: what the terminal shows while a replica of the sandbox is killed.
+# Draws docs/sandbox.svg, the picture of docs/sandbox.md: what the terminal shows while a replica of the sandbox is killed.
 #
 #   bash docs/picture.sh
 #

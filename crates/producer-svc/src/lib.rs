@@ -8,6 +8,7 @@
 
 mod books;
 mod client;
+mod control;
 mod health;
 #[doc(hidden)]
 pub mod hot_path;
@@ -18,6 +19,7 @@ mod sender;
 
 use std::future::Future;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use journal::Starting;
@@ -25,6 +27,7 @@ use kafka_config::{AppliesTo, Connection, Environment, Problems, ProducerSetting
 use message::RunId;
 use service::{Ending, Handles, Metrics, Service, Shutdown};
 
+pub use crate::control::{Control, NotACommand};
 use crate::metrics::ProducerMetrics;
 
 /// The loop makes no progress only if the reader of the log is stuck, or if there is a defect.
@@ -35,15 +38,17 @@ pub fn main() -> ExitCode {
     service::main(Producer::default())
 }
 
-/// Runs the service with the settings of this process' environment until it is done, receives a signal, or `stop` completes.
-pub fn start(stop: impl Future<Output = ()>) -> ExitCode {
-    service::start(Producer::default(), stop)
+/// Runs the service with the settings of this process' environment until it is done, receives a signal, or `stop` completes. Meanwhile
+/// `control` may change its rate.
+pub fn start(control: Arc<Control>, stop: impl Future<Output = ()>) -> ExitCode {
+    service::start(Producer { control, ..Producer::default() }, stop)
 }
 
 /// One life of the producer.
 #[derive(Default)]
 struct Producer {
     run: RunId,
+    control: Arc<Control>,
 }
 
 impl Service for Producer {
@@ -101,6 +106,6 @@ impl Service for Producer {
         handles: Handles,
         shutdown: &Shutdown,
     ) -> Ending {
-        sender::send_messages(settings, self.run, metrics, handles, shutdown)
+        sender::send_messages(settings, self.run, metrics, handles, &self.control, shutdown)
     }
 }

@@ -42,13 +42,14 @@ pub(crate) struct Turn {
 
 impl Partitions {
     pub(crate) fn new(rate: Rate, count: usize) -> Self {
-        let turn = match rate {
-            Rate::Max => LONGEST_TURN,
-            Rate::PerSec(rate) if rate <= SINGLE_MESSAGE_TURNS_UP_TO_PER_SEC => 1,
-            Rate::PerSec(rate) => ((rate * TURN_SECONDS) as u64).clamp(1, LONGEST_TURN),
-        };
         // The first turn is that of partition 0.
-        Self { pseq: vec![0; count], count, current: count.saturating_sub(1), turn, left_in_turn: 0 }
+        Self { pseq: vec![0; count], count, current: count.saturating_sub(1), turn: turn(rate), left_in_turn: 0 }
+    }
+
+    /// Sets the length of the next turns.
+    pub(crate) fn set_rate(&mut self, rate: Rate) {
+        self.turn = turn(rate);
+        self.left_in_turn = self.left_in_turn.min(self.turn);
     }
 
     /// How many partitions the topic has.
@@ -98,6 +99,15 @@ impl Partitions {
     }
 }
 
+/// Messages per turn at this rate.
+fn turn(rate: Rate) -> u64 {
+    match rate {
+        Rate::Max => LONGEST_TURN,
+        Rate::PerSec(rate) if rate <= SINGLE_MESSAGE_TURNS_UP_TO_PER_SEC => 1,
+        Rate::PerSec(rate) => ((rate * TURN_SECONDS) as u64).clamp(1, LONGEST_TURN),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Instant;
@@ -125,6 +135,14 @@ mod tests {
     fn at_low_rates_each_message_goes_to_the_next_partition() {
         let mut partitions = Partitions::new(Rate::PerSec(1.0), 3);
         assert_eq!(advance(&mut partitions, 7), [(0, 1), (1, 1), (2, 1), (0, 2), (1, 2), (2, 2), (0, 3)]);
+    }
+
+    #[test]
+    fn after_a_change_of_the_rate_the_next_turn_is_as_long_as_that_rate_wants_it() {
+        let mut partitions = Partitions::new(Rate::PerSec(20_000.0), 2);
+        assert_eq!(advance(&mut partitions, 3).last(), Some(&(0, 3)));
+        partitions.set_rate(Rate::PerSec(1.0));
+        assert_eq!(advance(&mut partitions, 3), [(0, 4), (1, 1), (0, 5)]);
     }
 
     #[test]

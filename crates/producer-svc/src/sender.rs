@@ -24,6 +24,7 @@ use crate::client::batch::Batch;
 use crate::client::delivery::Delivery;
 use crate::client::reports::Reports;
 use crate::client::topic::Topic;
+use crate::control::{Control, Controlled};
 use crate::metrics::ProducerMetrics;
 use crate::partitions::Partitions;
 use crate::partitions::stalled::Stalled;
@@ -44,6 +45,7 @@ pub(crate) fn send_messages(
     run: RunId,
     metrics: ProducerMetrics,
     handles: Handles,
+    control: &Control,
     shutdown: &Shutdown,
 ) -> Ending {
     let ProducerSettings { connection, rate, pace, max_messages, queue_messages, properties, .. } = settings;
@@ -73,7 +75,7 @@ pub(crate) fn send_messages(
     let mut sender =
         Sender { producer: &producer, reports, topic, access, health, name, rate, pace, max_messages, batch, stalled };
     let mut partitions = None;
-    let mut failure = sender.send_until_stopped(&mut partitions, shutdown).err();
+    let mut failure = sender.send_until_stopped(&mut partitions, control, shutdown).err();
     shutdown.request();
     sender.finish(shutdown);
 
@@ -109,7 +111,12 @@ struct Sender<'p> {
 
 impl Sender<'_> {
     /// Sets `partitions` once the broker has returned the metadata of the topic.
-    fn send_until_stopped(&mut self, partitions: &mut Option<Partitions>, shutdown: &Shutdown) -> Result<(), Failure> {
+    fn send_until_stopped(
+        &mut self,
+        partitions: &mut Option<Partitions>,
+        control: &Control,
+        shutdown: &Shutdown,
+    ) -> Result<(), Failure> {
         // Requesting the topic before the first message reports a missing topic at once.
         let client = self.producer.client();
         let poll = || self.serve_reports(POLL);
@@ -121,16 +128,26 @@ impl Sender<'_> {
         // A second request saves half a second. librdkafka tries to acquire its producer id on each metadata answer. That fails while
         // its first connection is being replaced, and librdkafka would otherwise retry only after a timer.
         self.access.probe(client);
-        self.send_all(partitions, shutdown)?;
+        self.send_all(partitions, control, shutdown)?;
         self.wait_for_outcomes(shutdown)
     }
 
-    fn send_all(&mut self, partitions: &mut Partitions, shutdown: &Shutdown) -> Result<(), Failure> {
+    fn send_all(&mut self, partitions: &mut Partitions, control: &Control, shutdown: &Shutdown) -> Result<(), Failure> {
+        let mut controlled = Controlled::new(control, self.rate);
         let mut schedule = Schedule::new(self.rate, self.pace, Instant::now());
         let mut upkeep = Upkeep::new();
         let mut num = 0;
         while !shutdown.is_requested() && (self.max_messages == 0 || num < self.max_messages) {
             let now = Instant::now();
+            if let Some(rate) = controlled.new_rate() {
+                schedule = Schedule::new(rate, self.pace, now);
+                partitions.set_rate(rate);
+            }
+            if controlled.is_paused() {
+                self.rest(POLL, now);
+                self.do_upkeep(&mut upkeep, Some(partitions), now)?;
+                continue;
+            }
             let left = if self.max_messages == 0 { u64::MAX } else { self.max_messages - num };
             match schedule.due(now).min(left) {
                 0 => self.rest(schedule.wait(now), now),

@@ -2,13 +2,16 @@
 
 use kafka_config::{AppliesTo, help};
 
+use crate::stories::Name;
+
 /// The replicas of a debug build keep up with this rate on two cores, with room to spare.
-const RATE_MAX: f64 = 20_000.0;
+pub(crate) const RATE_MAX: f64 = 20_000.0;
 
 /// Shows a Kafka consumer group on this machine: a broker inside this process, a producer and several replicas beside it.
 ///
-/// Kill or add replicas and watch how the group shares the partitions; end with Ctrl-C and read the verdict. The broker is
-/// a development stand-in: no authentication, no persistence, 5 MB per partition.
+/// Open the page that it prints in a browser, or kill and add replicas from another terminal, and watch how the group shares the
+/// partitions; end with Ctrl-C and read the verdict. The broker is a development stand-in: no authentication, no persistence, 5 MB per
+/// partition.
 ///
 /// Exit code: 0 every acknowledged message was delivered; 1 not so, or a service failed; 3 the evidence is not sufficient;
 /// 64 wrong usage; 130 or 143 ended at once by a second Ctrl-C or SIGTERM.
@@ -30,21 +33,36 @@ pub(crate) struct Arguments {
     /// Start only the broker, and print how to start services by hand in other terminals.
     #[arg(long)]
     pub(crate) broker_only: bool,
+    /// Serve no page.
+    #[arg(long, global = true)]
+    pub(crate) no_page: bool,
     /// For the sandbox's own services: stop when the sandbox is gone.
     #[arg(long, hide = true, global = true)]
     pub(crate) stop_at_end_of_input: bool,
     #[command(subcommand)]
-    pub(crate) role: Option<Role>,
+    pub(crate) command: Option<Subcommand>,
 }
 
-/// A service that this binary can run as.
+/// What this binary does instead of a free demonstration.
 #[derive(clap::Subcommand, Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Role {
+pub(crate) enum Subcommand {
     /// Run one producer, with settings from environment variables.
     #[command(after_long_help = help(AppliesTo::Producer))]
     Producer,
     /// Run one replica of a consumer group, with settings from environment variables.
     #[command(after_long_help = help(AppliesTo::Consumer))]
+    Consumer,
+    /// Play a story that explains one thing about consumer groups, step by step, with real processes, and prove what it claims.
+    Story {
+        /// The story.
+        name: Name,
+    },
+}
+
+/// A service that this binary can run as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    Producer,
     Consumer,
 }
 
@@ -58,9 +76,14 @@ impl Role {
     }
 }
 
+/// Whether the producer may be asked for this rate.
+pub(crate) fn is_rate(rate: f64) -> bool {
+    rate > 0.0 && rate <= RATE_MAX
+}
+
 fn rate(text: &str) -> Result<f64, String> {
     match text.parse() {
-        Ok(rate) if rate > 0.0 && rate <= RATE_MAX => Ok(rate),
+        Ok(rate) if is_rate(rate) => Ok(rate),
         _ => Err(format!("expected a decimal number above 0 and at most {RATE_MAX}")),
     }
 }

@@ -60,7 +60,8 @@ impl EmbeddedBroker {
     /// # Errors
     /// librdkafka could not create the client.
     pub fn observe(&self, group: &str, partitions: i32) -> KafkaResult<GroupObserver> {
-        let client = self.client_config().set("group.id", group).create()?;
+        // Short, so that it is back soon after an outage.
+        let client = self.client_config().set("group.id", group).set("reconnect.backoff.max.ms", "1000").create()?;
         Ok(GroupObserver { client, topic: self.topic.clone(), partitions })
     }
 }
@@ -96,7 +97,15 @@ impl GroupObserver {
     /// # Errors
     /// The broker did not answer within `timeout`.
     pub fn oldest_offset(&self, partition: i32, timeout: Duration) -> KafkaResult<i64> {
-        Ok(self.client.fetch_watermarks(&self.topic, partition, timeout)?.0)
+        Ok(self.log(partition, timeout)?.0)
+    }
+
+    /// The offset of the oldest message in a partition, and the offset after the newest one.
+    ///
+    /// # Errors
+    /// The broker did not answer within `timeout`.
+    pub fn log(&self, partition: i32, timeout: Duration) -> KafkaResult<(i64, i64)> {
+        self.client.fetch_watermarks(&self.topic, partition, timeout)
     }
 
     /// All partitions of the topic.

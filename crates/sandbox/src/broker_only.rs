@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::GROUP;
 use crate::arguments::Role;
 use crate::broker::EmbeddedBroker;
-use crate::environment::{connection, replica};
 use crate::screen::Screen;
+use crate::services::environment::{connection, replica};
 
 /// Prints how to start services by hand, and returns the exit code after SIGINT or SIGTERM.
 #[expect(clippy::future_not_send, reason = "the runtime has one thread")]
@@ -23,7 +24,7 @@ pub(crate) async fn serve(broker: &EmbeddedBroker) -> Result<u8> {
     ));
     screen.print("It is a development stand-in: no authentication, no persistence, 5 MB per partition.\n");
     screen.print("Open more terminals in this directory, and paste these settings into each of them:\n");
-    for (variable, value) in connection(broker).iter().chain(&replica()) {
+    for (variable, value) in connection(broker).iter().chain(&replica(GROUP)) {
         screen.print(&format!("export {variable}={value}"));
     }
     let program = program()?;

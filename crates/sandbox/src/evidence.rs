@@ -7,37 +7,45 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use audit::{Account, Lines, Options, Report, each_line};
-use journal::{Entry, from_line};
+use journal::{Entry, Line};
 use tempfile::NamedTempFile;
 
+use crate::TOPIC;
 use crate::broker::GroupObserver;
-use crate::{GROUP, TOPIC};
 
 const WATCH_EVERY: Duration = Duration::from_millis(250);
 const WATCH_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The state of a partition on the broker.
+#[derive(Debug)]
 pub(crate) struct PartitionState {
-    partition: i32,
+    pub(crate) group: String,
+    pub(crate) partition: i32,
     /// The broker has deleted everything below this offset.
-    oldest: i64,
-    /// The group has committed everything below this offset.
-    committed: i64,
+    pub(crate) oldest: i64,
+    /// The offset after the newest message.
+    pub(crate) end: i64,
+    /// The group has committed everything below this offset; `None` if it has committed nothing.
+    pub(crate) committed: Option<i64>,
 }
 
 /// Reports the state of every partition several times a second, until the returned sender is dropped.
-pub(crate) fn watch(observer: GroupObserver, report: impl Fn(PartitionState) + Send + 'static) -> Sender<()> {
+pub(crate) fn watch(
+    group: &str,
+    observer: GroupObserver,
+    report: impl Fn(PartitionState) + Send + 'static,
+) -> Sender<()> {
     let (keep_watching, stopped) = channel();
+    let group = group.to_owned();
     std::thread::spawn(move || {
         while stopped.recv_timeout(WATCH_EVERY) == Err(RecvTimeoutError::Timeout) {
             // A request that fails is repeated in the next round.
             let Ok(offsets) = observer.committed(WATCH_TIMEOUT) else { continue };
             let offsets: BTreeMap<i32, i64> = offsets.into_iter().collect();
             for partition in observer.partitions() {
-                let committed = offsets.get(&partition).copied().unwrap_or(0);
-                if let Ok(oldest) = observer.oldest_offset(partition, WATCH_TIMEOUT) {
-                    report(PartitionState { partition, oldest, committed });
-                }
+                let committed = offsets.get(&partition).copied();
+                let Ok((oldest, end)) = observer.log(partition, WATCH_TIMEOUT) else { break };
+                report(PartitionState { group: group.clone(), partition, oldest, end, committed });
             }
         }
     });
@@ -48,10 +56,8 @@ pub(crate) fn watch(observer: GroupObserver, report: impl Fn(PartitionState) + S
 pub(crate) struct Evidence {
     account: Account,
     file: NamedTempFile,
-    /// The group's next offset in each partition when its state was last reported.
-    last_next: BTreeMap<i32, i64>,
-    /// The group's committed offset in each partition.
-    committed: BTreeMap<i32, i64>,
+    /// Each group's next offset in each partition when its state was last reported.
+    last_next: BTreeMap<(String, i32), i64>,
     /// The name of the service behind each instance.
     services: BTreeMap<String, String>,
 }
@@ -63,36 +69,37 @@ impl Evidence {
             account: Account::new(Options::complete()),
             file,
             last_next: BTreeMap::new(),
-            committed: BTreeMap::new(),
             services: BTreeMap::new(),
         })
     }
 
-    pub(crate) fn add_line(&mut self, service: &str, text: &str) -> Result<()> {
-        writeln!(self.file, "{text}").context("could not write the evidence to its file")?;
-        if let Ok(line) = from_line(text) {
-            if matches!(line.entry, Entry::Starting(_)) {
-                self.services.insert(line.instance.clone(), service.to_owned());
-            }
-            self.account.add(&line);
+    pub(crate) fn add_text(&mut self, text: &str) -> Result<()> {
+        writeln!(self.file, "{text}").context("could not write the evidence to its file")
+    }
+
+    pub(crate) fn add_line(&mut self, service: &str, line: &Line) {
+        if matches!(line.entry, Entry::Starting(_)) {
+            self.services.insert(line.instance.clone(), service.to_owned());
         }
-        Ok(())
+        self.account.add(line);
     }
 
     pub(crate) fn add_state(&mut self, state: &PartitionState) {
-        let PartitionState { partition, oldest, committed } = *state;
+        let PartitionState { ref group, partition, oldest, .. } = *state;
         // The group may have skipped deleted messages since the last report, so its position at that time decides which ones.
-        let next = self.account.next_offsets(GROUP).find(|(known, _)| *known == partition).map_or(0, |(_, next)| next);
-        let last_next = self.last_next.insert(partition, next).unwrap_or(0);
+        let next = self.account.next_offsets(group).find(|(known, _)| *known == partition).map_or(0, |(_, next)| next);
+        let last_next = self.last_next.insert((group.clone(), partition), next).unwrap_or(0);
         self.account.mark_deleted(TOPIC, partition, last_next, oldest - 1);
-        self.committed.insert(partition, committed);
     }
 
-    /// Returns whether the group has received everything that was acknowledged, and committed everything that it received.
-    pub(crate) fn is_caught_up(&self) -> bool {
-        let is_committed =
-            |(partition, next)| self.committed.get(&partition).is_some_and(|committed| *committed >= next);
-        self.account.in_flight(GROUP) == 0 && self.account.next_offsets(GROUP).all(is_committed)
+    /// How many acknowledged messages the group has not reached.
+    pub(crate) fn in_flight(&self, group: &str) -> u64 {
+        self.account.in_flight(group)
+    }
+
+    /// The report without the details of each offender, which cost a second reading of all lines.
+    pub(crate) fn brief_report(&self) -> Report {
+        self.account.report()
     }
 
     pub(crate) fn report(&mut self) -> Result<Report> {
@@ -114,8 +121,9 @@ impl Evidence {
     }
 
     /// Keeps the file for the user to look at, and returns its path.
-    pub(crate) fn keep(self) -> Result<String> {
-        let (_, path) = self.file.keep().context("could not keep the evidence")?;
+    pub(crate) fn keep(&mut self) -> Result<String> {
+        let path = self.file.path().to_owned();
+        self.file.disable_cleanup(true);
         Ok(path.display().to_string())
     }
 }

@@ -4,6 +4,7 @@
 //! consumer group. The producer and the replicas are real processes, so that they can be killed: the same binary, started
 //! again in the role of a service. The command shows their log lines as they arrive, and at the end the audit judges from
 //! these lines whether every message was delivered. `docs/consumer-groups.md` uses it to demonstrate how groups work.
+//! Meanwhile it serves a page on loopback that shows the same and takes commands: `docs/sandbox.md`.
 //!
 //! Tests use the broker without the command:
 //!
@@ -19,21 +20,26 @@
 mod arguments;
 mod broker;
 mod broker_only;
+mod commands;
 mod demonstration;
-mod environment;
 mod evidence;
+mod model;
 mod outcome;
+mod page;
 mod screen;
-mod service_process;
+mod services;
+mod standing;
+mod stories;
 
-use std::io::Read as _;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use clap::Parser as _;
 
-use crate::arguments::{Arguments, Role};
+use crate::arguments::{Arguments, Subcommand};
 pub use crate::broker::{EmbeddedBroker, GroupObserver};
+use crate::services::input::end_of_input;
 
 /// The name of the topic on the sandbox's broker.
 const TOPIC: &str = "demo";
@@ -50,10 +56,20 @@ pub fn main() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { 64 } else { 0 });
         }
     };
-    match arguments.role {
-        Some(Role::Producer) => producer_svc::start(end_of_input(arguments.stop_at_end_of_input)),
-        Some(Role::Consumer) => consumer_svc::start(end_of_input(arguments.stop_at_end_of_input)),
-        None => start(&arguments).unwrap_or_else(|error| {
+    let is_watched = arguments.stop_at_end_of_input;
+    match arguments.command {
+        Some(Subcommand::Producer) => {
+            let control = Arc::new(producer_svc::Control::default());
+            let commands = Arc::clone(&control);
+            let obey = move |line: &str| {
+                if let Err(error) = commands.carry_out(line) {
+                    eprintln!("{error}");
+                }
+            };
+            producer_svc::start(control, end_of_input(is_watched, obey))
+        }
+        Some(Subcommand::Consumer) => consumer_svc::start(end_of_input(is_watched, |_| {})),
+        Some(Subcommand::Story { .. }) | None => start(&arguments).unwrap_or_else(|error| {
             eprintln!("sandbox: {error:#}");
             ExitCode::from(1)
         }),
@@ -62,30 +78,14 @@ pub fn main() -> ExitCode {
 
 fn start(arguments: &Arguments) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("could not start")?;
-    let broker = EmbeddedBroker::start(TOPIC, arguments.partitions).context("could not start the embedded broker")?;
     let exit_code = runtime.block_on(async {
         if arguments.broker_only {
+            let broker =
+                EmbeddedBroker::start(TOPIC, arguments.partitions).context("could not start the embedded broker")?;
             broker_only::serve(&broker).await
         } else {
-            demonstration::demonstrate(arguments, &broker).await
+            demonstration::demonstrate(arguments).await
         }
     })?;
     Ok(ExitCode::from(exit_code))
-}
-
-/// Completes at the end of standard input if `is_watched`, and never otherwise.
-///
-/// The sandbox holds the other end of its services' standard input: when the sandbox dies, however that happens, they stop.
-/// A service started by hand does not watch its input, which may be `/dev/null` or a terminal that it must not read from.
-async fn end_of_input(is_watched: bool) {
-    if !is_watched {
-        return std::future::pending().await;
-    }
-    let (at_end, end) = tokio::sync::oneshot::channel::<()>();
-    // The read needs a thread of its own, because nothing can interrupt it.
-    std::thread::spawn(move || {
-        drop(std::io::stdin().read_to_end(&mut Vec::new()));
-        drop(at_end);
-    });
-    drop(end.await);
 }

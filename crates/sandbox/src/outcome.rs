@@ -29,6 +29,16 @@ impl Outcome {
         self == Self::Audited(Verdict::Proven)
     }
 
+    /// One word for the page.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Audited(Verdict::Proven) => "proven",
+            Self::Audited(Verdict::Violated) => "violated",
+            Self::Audited(Verdict::Insufficient) | Self::NothingAcknowledged => "insufficient",
+            Self::ServiceFailed => "failed",
+        }
+    }
+
     pub(crate) fn exit_code(self) -> u8 {
         match self {
             Self::Audited(verdict) => verdict.exit_code(),

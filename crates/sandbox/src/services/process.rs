@@ -4,12 +4,13 @@ use std::process::{ExitStatus, Stdio};
 
 use anyhow::{Context as _, Result};
 use rustix::process::{Pid, Signal, kill_process};
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{ChildStdin, Command};
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::process::Command;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
+use super::descriptors::close_on_exec;
+use super::environment::is_setting;
 use crate::arguments::Role;
-use crate::environment::is_setting;
 
 /// What happens to a service's process.
 #[derive(Debug)]
@@ -28,8 +29,8 @@ pub(crate) struct ServiceProcess {
     pub(crate) name: String,
     pub(crate) role: Role,
     pid: Pid,
-    /// Held open until the sandbox ends: the service stops at the end of its input.
-    _input: ChildStdin,
+    /// Lines for its standard input, which stays open until this is dropped: the service stops at the end of its input.
+    input: UnboundedSender<String>,
 }
 
 impl ServiceProcess {
@@ -52,9 +53,10 @@ impl ServiceProcess {
         command.env("LOG_FORMAT", "json");
         // With a process group of its own a service does not get the terminal's Ctrl-C: the sandbox stops its services in order.
         command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+        close_on_exec();
         let mut child = command.spawn().with_context(|| format!("could not start {name}"))?;
         let pid = child.id().and_then(|pid| Pid::from_raw(pid.cast_signed())).context("the child has no process id")?;
-        let input = child.stdin.take().context("the child has no standard input")?;
+        let mut stdin = child.stdin.take().context("the child has no standard input")?;
         let output = child.stdout.take().context("the child has no standard output")?;
 
         let service = name.to_owned();
@@ -68,21 +70,57 @@ impl ServiceProcess {
                 drop(events.send(Event::Ended { service, status }));
             }
         });
-        Ok(Self { name: name.to_owned(), role, pid, _input: input })
+        // A task of its own, because a frozen service does not read its input.
+        let (input, mut lines) = unbounded_channel::<String>();
+        tokio::spawn(async move {
+            while let Some(line) = lines.recv().await {
+                // This fails if the service ended a moment ago.
+                stdin.write_all(line.as_bytes()).await.ok();
+            }
+        });
+        Ok(Self { name: name.to_owned(), role, pid, input })
     }
 
     pub(crate) fn pid(&self) -> i32 {
         self.pid.as_raw_nonzero().get()
     }
 
-    /// Asks the service to stop, with SIGTERM.
+    /// Writes a line to the service's standard input.
+    pub(crate) fn tell(&self, line: &str) {
+        drop(self.input.send(format!("{line}\n")));
+    }
+
+    /// Asks the service to stop, with SIGTERM. A frozen one is thawed, because it could not handle the signal.
     pub(crate) fn stop(&self) {
-        // This fails if the service ended a moment ago.
-        kill_process(self.pid, Signal::TERM).ok();
+        self.signal(Signal::TERM);
+        self.thaw();
     }
 
     /// Ends the service with SIGKILL.
     pub(crate) fn kill(&self) {
-        kill_process(self.pid, Signal::KILL).ok();
+        self.signal(Signal::KILL);
+    }
+
+    /// Freezes the service with SIGSTOP.
+    pub(crate) fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets a frozen service continue, with SIGCONT.
+    pub(crate) fn thaw(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        // This fails if the service ended a moment ago.
+        kill_process(self.pid, signal).ok();
+    }
+
+    /// Whether the process is frozen, by the sandbox or by a `kill -STOP` in another terminal. Only Linux tells; elsewhere it is `None`.
+    pub(crate) fn is_frozen(&self) -> Option<bool> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).ok()?;
+        // The state follows the program's name, which is in parentheses and may hold anything.
+        let (_, state) = stat.rsplit_once(") ")?;
+        Some(state.starts_with('T'))
     }
 }

@@ -2,8 +2,9 @@
 
 use kafka_config::VARIABLES;
 
+use crate::TOPIC;
 use crate::broker::EmbeddedBroker;
-use crate::{GROUP, TOPIC};
+use crate::model::Reset;
 
 /// Prefixes of settings, which include open families such as `KAFKA_PROP_*` and misspelt names.
 const PREFIXES: [&str; 6] = ["KAFKA_", "PRODUCER_", "CONSUMER_", "OTEL_", "LOG_", "SHUTDOWN_"];
@@ -20,6 +21,9 @@ const FETCH_WAIT: (&str, &str) = ("KAFKA_PROP_FETCH_WAIT_MAX_MS", "20");
 /// replica dead, and then for one second less until it assigns the partitions again. The second wait also follows when the
 /// leader of a forming group answers the broker before the other members do: the mock broker sends those back to join again.
 const SESSION_TIMEOUT: (&str, &str) = ("KAFKA_SESSION_TIMEOUT_MS", "4000");
+
+/// After an outage the services should be back soon, and librdkafka waits for up to 10 s between two attempts to connect.
+const RECONNECT: (&str, &str) = ("KAFKA_PROP_RECONNECT_BACKOFF_MAX_MS", "1000");
 
 /// Returns whether a variable is a setting of the services. The sandbox removes these from its services' environment,
 /// because one that was meant for something else would break the demonstration: with `HTTP_ADDR`, for example, all services
@@ -38,9 +42,28 @@ pub(crate) fn connection(broker: &EmbeddedBroker) -> Vec<(&'static str, String)>
 }
 
 /// What a replica needs beside the connection.
-pub(crate) fn replica() -> Vec<(&'static str, String)> {
-    let (fetch_wait, session_timeout) = (FETCH_WAIT.1.to_owned(), SESSION_TIMEOUT.1.to_owned());
-    vec![("KAFKA_GROUP_ID", GROUP.to_owned()), (FETCH_WAIT.0, fetch_wait), (SESSION_TIMEOUT.0, session_timeout)]
+pub(crate) fn replica(group: &str) -> Vec<(&'static str, String)> {
+    let fixed = [FETCH_WAIT, SESSION_TIMEOUT].map(|(variable, value)| (variable, value.to_owned()));
+    [("KAFKA_GROUP_ID", group.to_owned())].into_iter().chain(fixed).collect()
+}
+
+/// What the sandbox's own replicas need beside that: to be back soon after an outage, and perhaps to begin elsewhere than the others, or to
+/// end by themselves.
+pub(crate) fn own_replica(reset: Reset, max_messages: u64) -> Vec<(&'static str, String)> {
+    let reset = (reset != Reset::default()).then(|| ("KAFKA_AUTO_OFFSET_RESET", reset.name().to_owned()));
+    let max = (max_messages > 0).then(|| ("CONSUMER_MAX_MESSAGES", max_messages.to_string()));
+    [(RECONNECT.0, RECONNECT.1.to_owned())].into_iter().chain(reset).chain(max).collect()
+}
+
+/// What the producer needs beside the connection. Without lingering, whatever the rate: the user may change it, and a message should
+/// appear when it is due.
+pub(crate) fn producer(rate: f64, count: u64) -> Vec<(&'static str, String)> {
+    vec![
+        ("PRODUCER_RATE_PER_SEC", rate.to_string()),
+        ("PRODUCER_MAX_MESSAGES", count.to_string()),
+        ("KAFKA_LINGER_MS", "0".to_owned()),
+        (RECONNECT.0, RECONNECT.1.to_owned()),
+    ]
 }
 
 #[cfg(test)]
