@@ -15,6 +15,11 @@ pub(crate) struct DeliveryHealth {
 }
 
 impl DeliveryHealth {
+    /// Whether partitions were late at the last [`check`](Self::check).
+    pub(crate) fn is_late(&self) -> bool {
+        self.late_since.is_some()
+    }
+
     /// Reports the health of the topic's first `count` partitions.
     ///
     /// librdkafka reports nothing and keeps trying while a broker accepts connections without answering, while too few replicas are in

@@ -63,8 +63,10 @@ impl Sender<'_> {
             self.producer.context().books().note_acknowledgement();
             self.access.confirm();
         }
-        // The outcomes of outstanding messages tell whether the broker is back. A probe would only delay messages that are due.
-        self.access.check(self.producer.client(), outstanding > 0)?;
+        // The outcomes of outstanding messages tell whether the broker is back, and a probe would only delay messages that are due. But while
+        // there are none for long, only a probe tells one broker that is gone, and leaves too few replicas in sync, from a lost cluster.
+        let awaits_outcomes = outstanding > 0 && (is_delivering || !upkeep.delivery.is_late());
+        self.access.check(self.producer.client(), awaits_outcomes)?;
         self.health.tick();
         let count = partitions.as_ref().map_or(usize::MAX, |partitions| partitions.count());
         upkeep.delivery.check(&self.producer.context().books(), count, &self.access, &self.health, now);
