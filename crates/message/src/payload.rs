@@ -79,7 +79,7 @@ impl<'a> Payload<'a> {
         if text.trim_start().starts_with('{') { Ok(payload) } else { Err(Bad::WrongType) }
     }
 
-    /// Decodes a value that has exactly the form that [`encode`] writes, in a fraction of the time that parsing JSON takes. Returns
+    /// Decodes a value that has exactly the form that [`encode`](crate::encode) writes, in a fraction of the time that parsing JSON takes. Returns
     /// `None` for any other value, which may be valid as well.
     fn decode_canonical(value: &'a [u8]) -> Option<Self> {
         let (num, rest) = split_number(value.strip_prefix(br#"{"num": "#)?)?;
