@@ -179,12 +179,17 @@ impl Model {
         let group_name = replica.group.clone();
         let Some(group) = self.groups.iter_mut().find(|group| group.name == group_name) else { return };
         for partition in partitions {
-            // The previous owner has not given the partition up: the group has continued without it.
-            if let Some(previous) = group.owner(*partition).filter(|previous| *previous != service) {
-                let previous = self.replicas.iter().find(|replica| replica.name == previous);
-                if previous.is_none_or(|previous| previous.is_disturbed(now)) {
-                    group.permit_uncommitted(*partition);
+            let is_permitted = match group.owner(*partition).filter(|previous| *previous != service) {
+                // The previous owner has not given the partition up: the group has continued without it.
+                Some(previous) => {
+                    let previous = self.replicas.iter().find(|replica| replica.name == previous);
+                    previous.is_none_or(|previous| previous.is_disturbed(now))
                 }
+                // It has, with a commit. The embedded broker, unlike Kafka, refuses commits while the group rebalances.
+                None => true,
+            };
+            if is_permitted {
+                group.permit_uncommitted(*partition);
             }
             group.set_owner(*partition, service);
         }

@@ -79,6 +79,20 @@ fn a_kill_permits_the_repeats_of_what_was_not_committed_and_no_others() {
 }
 
 #[test]
+fn a_partition_that_was_given_up_may_repeat_only_what_the_broker_did_not_let_its_owner_commit() {
+    let mut feed = Feed::new();
+    feed.assigned("a", &[0]);
+    (0..3).for_each(|offset| feed.received("a", 0, offset));
+    feed.committed(0, 2);
+    feed.line("a", r#""message":"partitions revoked","partitions":[0],"owned":[]"#);
+    feed.assigned("b", &[0]);
+    feed.received("b", 0, 2);
+    assert_eq!(feed.repeats(), (1, 0));
+    feed.received("b", 0, 1);
+    assert_eq!(feed.repeats(), (1, 1), "offset 1 was committed");
+}
+
+#[test]
 fn a_replica_that_the_group_drops_without_a_cause_permits_nothing() {
     let mut feed = Feed::new();
     feed.assigned("a", &[0]);

@@ -66,10 +66,13 @@ fn a_replica_that_was_frozen_until_the_others_took_over_repeats_what_is_permitte
     tab.wait_for_group("sandbox");
     wait_for_more_messages(&mut tab, "sandbox");
     tab.done(json!({ "command": "freeze", "replica": "consumer-1" }));
-    let stat =
-        std::fs::read_to_string(format!("/proc/{}/stat", pid(&replica(&tab.state, "consumer-1")).as_raw_nonzero()))
-            .unwrap();
-    assert!(stat.contains(") T "), "{stat}");
+    let status = format!("/proc/{}/stat", pid(&replica(&tab.state, "consumer-1")).as_raw_nonzero());
+    // The kernel stops a process that is just running a moment later.
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !std::fs::read_to_string(&status).unwrap().contains(") T ") {
+        assert!(Instant::now() < deadline, "the process is not stopped");
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
     tab.wait_for_replica("consumer-1", "frozen");
     assert!(!tab.call(json!({ "command": "freeze", "replica": "consumer-1" })).0, "it is frozen already");
     tab.wait_until("consumer-2 to take over", |state| {
