@@ -2,15 +2,15 @@
 
 /// Name of the benchmark, and its instructions for [`MESSAGES`](crate::MESSAGES) messages.
 pub const MEASURED: &[(&str, u64)] = &[
-    ("collect_ranges", 483537),
-    ("write_lines", 6924813),
-    ("write_summaries", 1727121),
-    ("producer_lines", 9124065),
-    ("producer_summary", 1717247),
-    ("replica_lines", 10444015),
-    ("replica_summary", 1845565),
-    ("encode_value", 578026),
-    ("decode_value", 1129107),
-    ("write_key", 287023),
-    ("read_key", 288507),
+    ("collect_ranges", 418470),
+    ("write_lines", 3658941),
+    ("write_summaries", 1495027),
+    ("producer_lines", 4610891),
+    ("producer_summary", 928035),
+    ("replica_lines", 5281699),
+    ("replica_summary", 1247890),
+    ("encode_value", 143136),
+    ("decode_value", 677104),
+    ("write_key", 105027),
+    ("read_key", 210511),
 ];

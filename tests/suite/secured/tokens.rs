@@ -77,6 +77,10 @@ fn tokens_are_renewed_while_running_and_an_absent_identity_server_is_waited_for(
     for process in [&replica, &control_replica] {
         process.wait_until("messages", |process| process.received_count() > 20);
     }
+    // The loop tells its health only a few times a second.
+    for process in [&producer, &replica] {
+        process.wait_until("ready", |process| process.ask("/readyz").0 == 200);
+    }
     absent.set_away(true);
     // What a new broker on a busy machine may have caused until now says nothing about tokens.
     let warnings = |process: &Process| process.text().matches("\"level\":\"WARN\"").count();
