@@ -169,7 +169,10 @@ impl Secured {
     /// Writes a file and returns its path. It exists as long as this broker.
     pub(crate) fn file(&self, name: &str, content: &str) -> Result<String> {
         let path = self.folder.path().join(name);
-        std::fs::write(&path, content)?;
+        // Tests that run at the same time write the same files, and a service may just be reading one.
+        let file = tempfile::NamedTempFile::new_in(self.folder.path())?;
+        std::fs::write(&file, content)?;
+        file.persist(&path)?;
         path.into_os_string().into_string().ok().context("the path is text")
     }
 }
