@@ -127,7 +127,7 @@ mod tests {
     use rdkafka::client::ClientContext;
     use rdkafka::message::Message as _;
     use rdkafka::mocking::MockCluster;
-    use rdkafka::producer::DeliveryResult;
+    use rdkafka::producer::{DefaultProducerContext, DeliveryResult};
 
     use super::*;
 
@@ -172,6 +172,14 @@ mod tests {
         config.create_with_context(Reports::default()).unwrap()
     }
 
+    /// A cluster whose topic has two partitions, and a producer for it.
+    fn connected() -> (MockCluster<'static, DefaultProducerContext>, BaseProducer<Reports>) {
+        let cluster = MockCluster::new(1).unwrap();
+        cluster.create_topic(TOPIC, 2, 1).unwrap();
+        let producer = producer(&cluster.bootstrap_servers(), &[]);
+        (cluster, producer)
+    }
+
     fn batch(messages: u64) -> Batch {
         let mut batch = Batch::new(RunId::new());
         batch.start();
@@ -197,9 +205,7 @@ mod tests {
 
     #[test]
     fn each_message_of_a_batch_is_reported_with_what_it_carried() {
-        let cluster = MockCluster::new(1).unwrap();
-        cluster.create_topic(TOPIC, 2, 1).unwrap();
-        let producer = producer(&cluster.bootstrap_servers(), &[]);
+        let (_cluster, producer) = connected();
         let mut topic = Topic::new(&producer, TOPIC).unwrap();
         for partition in [1, 0] {
             assert_eq!(topic.produce(partition, &batch(300)), Handover { accepted: 300, refusal: None });
@@ -220,9 +226,7 @@ mod tests {
 
     #[test]
     fn a_partition_that_does_not_exist_refuses_a_batch() {
-        let cluster = MockCluster::new(1).unwrap();
-        cluster.create_topic(TOPIC, 2, 1).unwrap();
-        let producer = producer(&cluster.bootstrap_servers(), &[]);
+        let (_cluster, producer) = connected();
         let mut topic = Topic::new(&producer, TOPIC).unwrap();
         // After an acknowledgement the partitions are known.
         topic.produce(0, &batch(1));
@@ -233,9 +237,7 @@ mod tests {
 
     #[test]
     fn messages_to_a_paused_partition_are_sent_after_it_is_resumed() {
-        let cluster = MockCluster::new(1).unwrap();
-        cluster.create_topic(TOPIC, 2, 1).unwrap();
-        let producer = producer(&cluster.bootstrap_servers(), &[]);
+        let (_cluster, producer) = connected();
         let mut topic = Topic::new(&producer, TOPIC).unwrap();
         topic.produce(0, &batch(1));
         wait_for_reports(&producer, 1);

@@ -213,7 +213,8 @@ impl Access {
         None
     }
 
-    /// Waits until the broker knows the topic. Returns what it reports, or `None` if the shutdown was requested first. `poll` polls the client once, blocking for a few tenths of a second at most.
+    /// Waits until the broker knows the topic. Returns what it reports, or `None` if the shutdown was requested first. `poll` polls the
+    /// client once, blocking for a few tenths of a second at most.
     ///
     /// # Errors
     /// The account is refused, or the client reports a fatal error.
