@@ -6,6 +6,7 @@ mod outage;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use testbed::{Process, producer};
 
 use crate::claim::{Claim, claims, claims_of};
 use crate::cluster::BROKERS;
@@ -29,6 +30,7 @@ claims! {
     an_outage_of_one_broker_of_three_is_named_and_holds_up_nothing_else(12) on OUTAGES;
     a_rolling_restart_of_three_brokers_with_replicated_partitions_is_no_complaint(12);
     partitions_with_too_few_replicas_in_sync_are_named_and_delivered_later(12);
+    a_full_queue_waits_for_frozen_brokers_without_spinning(12);
 }
 
 /// The combinations that are left out otherwise, because each takes a minute.
@@ -96,4 +98,37 @@ fn partitions_with_too_few_replicas_in_sync_are_named_and_delivered_later(resour
     ensure!(load.lines(GIVEN_UP).is_empty(), "messages were given up: {:?}", load.lines(GIVEN_UP));
     let numbers = load.finish(start.elapsed())?;
     Ok(format!("all {PARTITIONS} partitions named after {:.0} s; {numbers}", said.as_secs_f64()))
+}
+
+/// All brokers are frozen, and the producer is to send as much as it can. The control is a producer beside it that knows no statistics, so
+/// that it pauses no partition.
+fn a_full_queue_waits_for_frozen_brokers_without_spinning(resources: &Resources) -> Result<String> {
+    const UNTIL_QUEUES_ARE_FULL: Duration = Duration::from_secs(8);
+    const MEASURED: Duration = Duration::from_secs(15);
+    let cluster = resources.cluster()?;
+    let topic = Topic::create_replicated(&cluster.endpoint(), PARTITIONS, 1, &[])?;
+    let start = |more: &[(&str, &str)]| {
+        let variables = [&[("PRODUCER_RATE_PER_SEC", "max"), ("KAFKA_DELIVERY_TIMEOUT_MS", "120000")], more].concat();
+        producer(&topic.variables(), &variables)
+    };
+    let mut producers = [start(&[]), start(&[("KAFKA_PROP_STATISTICS_INTERVAL_MS", "0")])];
+    for producer in &producers {
+        producer.wait_until("messages", |producer| producer.delivered_count() > 10_000);
+    }
+    for id in 1..=BROKERS {
+        cluster.freeze(id)?;
+    }
+    load::wait(UNTIL_QUEUES_ARE_FULL);
+    let (start, before) = (Instant::now(), producers.each_ref().map(Process::processor_time));
+    load::wait(MEASURED);
+    let after = producers.each_ref().map(Process::processor_time);
+    let elapsed = start.elapsed();
+    let [paused, spinning] = [0, 1].map(|each| (after[each] - before[each]).div_duration_f64(elapsed));
+    ensure!(paused < 0.05, "{paused} of a core");
+    ensure!(spinning > 0.2, "the control used no more than {spinning} of a core");
+    cluster.heal()?;
+    for producer in &mut producers {
+        ensure!(producer.stop().0 == Some(0), "a producer did not deliver everything: {}", producer.text());
+    }
+    Ok(format!("{:.1} % of a core; without pauses {:.0} %", 100.0 * paused, 100.0 * spinning))
 }

@@ -87,7 +87,7 @@ impl Account {
                 entry.ranges.iter().for_each(|range| self.acknowledge(instance, entry.run, &entry.topic, range));
             }
             Entry::NotDelivered(entry) => self.run(entry.run, instance).not_delivered(entry),
-            Entry::RunClosed(entry) => self.run(entry.run, instance).closed = Some(entry.clone()),
+            Entry::RunClosed(entry) => self.run(entry.run, instance).close(entry),
             Entry::Assigned(entry) => {
                 let events = Event::of_assigned(entry);
                 self.group(&entry.group_id).add_events(instance, seq, &entry.topic, events);
@@ -165,7 +165,7 @@ impl Account {
                 let range = Range::one(entry.partition, entry.offset, None);
                 contains(received(&entry.group_id), &entry.topic, &range)
             }
-            Entry::RunClosed(entry) => self.runs.get(&entry.run).is_some_and(|run| run.closed.as_ref() == Some(entry)),
+            Entry::RunClosed(entry) => self.runs.get(&entry.run).is_some_and(|run| run.is_closed_by(entry)),
             _ => true,
         }
     }

@@ -43,8 +43,41 @@ pub(crate) struct Run {
     pub(crate) acknowledged_pseq: ByPartition,
     rejected_pseq: ByPartition,
     unknown_pseq: ByPartition,
-    pub(crate) closed: Option<RunClosed>,
+    closed: Option<Closed>,
     pub(crate) produced_twice: Offenders,
+}
+
+/// What the lines `run closed` of one run say together.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Closed {
+    pub(crate) accepted: u64,
+    pub(crate) acknowledged: u64,
+    pub(crate) rejected: u64,
+    pub(crate) unknown: u64,
+    /// How many partitions the lines name, if all of them are there.
+    partition_count: usize,
+    last_pseqs: BTreeMap<i32, u64>,
+}
+
+impl Closed {
+    fn new(line: &RunClosed) -> Self {
+        Self {
+            accepted: line.accepted,
+            acknowledged: line.acknowledged,
+            rejected: line.rejected,
+            unknown: line.unknown,
+            partition_count: line.partition_count.unwrap_or(line.partitions.len()),
+            last_pseqs: line.partitions.iter().map(|last| (last.partition, last.last_pseq)).collect(),
+        }
+    }
+
+    /// Whether all lines of the run have the same totals as this one.
+    fn has_totals_of(&self, other: &Self) -> bool {
+        let totals = |closed: &Self| {
+            (closed.accepted, closed.acknowledged, closed.rejected, closed.unknown, closed.partition_count)
+        };
+        totals(self) == totals(other)
+    }
 }
 
 impl Run {
@@ -71,6 +104,29 @@ impl Run {
         comparison.offset_conflicts
     }
 
+    /// Records a line `run closed`.
+    pub(crate) fn close(&mut self, line: &RunClosed) {
+        let mut new = Closed::new(line);
+        if let Some(closed) = self.closed.take_if(|closed| closed.has_totals_of(&new)) {
+            new.last_pseqs.extend(closed.last_pseqs);
+        }
+        self.closed = Some(new);
+    }
+
+    /// What the run said at its end, if it did, and if each of the lines that say so is there.
+    pub(crate) fn closed(&self) -> Option<&Closed> {
+        self.closed.as_ref().filter(|closed| closed.last_pseqs.len() >= closed.partition_count)
+    }
+
+    /// Whether the account has what this line says.
+    pub(crate) fn is_closed_by(&self, line: &RunClosed) -> bool {
+        let line = Closed::new(line);
+        self.closed.as_ref().is_some_and(|closed| {
+            closed.has_totals_of(&line)
+                && line.last_pseqs.iter().all(|(partition, last)| closed.last_pseqs.get(partition) == Some(last))
+        })
+    }
+
     pub(crate) fn not_delivered(&mut self, entry: &NotDelivered) {
         let (count, by_partition) = match entry.outcome {
             Outcome::Rejected => (&mut self.rejected, &mut self.rejected_pseq),
@@ -91,9 +147,9 @@ impl Run {
         let acknowledged = self.acknowledged_pseq.get(partition).unwrap_or(&empty);
         let rejected = self.rejected_pseq.get(partition).unwrap_or(&empty);
         let unknown = self.unknown_pseq.get(partition).unwrap_or(&empty);
-        let last_sent = self.closed.as_ref().map(|closed| {
-            let last = closed.partitions.iter().find(|last| last.partition == partition.partition);
-            i64::try_from(last.map_or(0, |last| last.last_pseq)).unwrap_or(i64::MAX)
+        let last_sent = self.closed().map(|closed| {
+            let last = closed.last_pseqs.get(&partition.partition).copied().unwrap_or(0);
+            i64::try_from(last).unwrap_or(i64::MAX)
         });
         for unacknowledged in received.iter().flat_map(|range| acknowledged.gaps(range)) {
             let (first, last) = (*unacknowledged.start(), *unacknowledged.end());

@@ -66,6 +66,8 @@ fn a_message_beyond_the_end_of_a_run_is_a_phantom_if_the_run_was_closed_and_unkn
     assert_eq!((report.verdict(0), report.groups[0].count(Class::Phantom)), (Verdict::Violated, 1), "{report}");
     let report = evidence().received("a", [0, 10], [1, 11]).report();
     assert_eq!((report.verdict(0), report.groups[0].unknown), (Verdict::Proven, 1), "{report}");
+    let report = evidence().closed_in_part(10, 10).received("a", [0, 10], [1, 11]).report();
+    assert_eq!((report.verdict(0), report.groups[0].unknown), (Verdict::Proven, 1), "as if it was killed: {report}");
 }
 
 #[test]

@@ -176,7 +176,12 @@ pub struct NotDelivered {
     pub error: String,
 }
 
+/// The most partitions that one [`RunClosed`] names, so that its line stays below the 16 KiB at which container runtimes cut a line.
+pub const CLOSED_PARTITIONS_MAX: usize = 250;
+
 /// `run closed`. The totals satisfy accepted = acknowledged + rejected + unknown.
+///
+/// A run with more partitions than [`CLOSED_PARTITIONS_MAX`] is closed by several such lines, with the same totals and different partitions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunClosed {
     /// Run.
@@ -191,7 +196,10 @@ pub struct RunClosed {
     pub rejected: u64,
     /// Those that may be on the broker.
     pub unknown: u64,
-    /// The last message to each partition.
+    /// How many partitions the lines that close this run name together. Absent if this is the only one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partition_count: Option<usize>,
+    /// The last message to each partition, or to some of them.
     pub partitions: Vec<LastOfPartition>,
 }
 

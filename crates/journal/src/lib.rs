@@ -24,8 +24,8 @@ mod writer;
 
 pub use entry::session::{Assigned, Beginnings, Ended, PositionReset};
 pub use entry::{
-    BadMessage, Delivered, DeliveredSummary, Entry, LastOfPartition, LatencyMillis, NextOffset, NotDelivered, Outcome,
-    Received, ReceivedSummary, RunClosed, Starting, Stopped, TopicFound,
+    BadMessage, CLOSED_PARTITIONS_MAX, Delivered, DeliveredSummary, Entry, LastOfPartition, LatencyMillis, NextOffset,
+    NotDelivered, Outcome, Received, ReceivedSummary, RunClosed, Starting, Stopped, TopicFound,
 };
 pub use line::{Level, Line, from_line, render_text};
 pub use summary::intervals::Intervals;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use journal::{
-    Delivered, DeliveredSummary, Detail, Entry, Intervals, Journal, LastOfPartition, Level, NotDelivered, Outcome,
-    Range, RunClosed, SUMMARY_RANGES_MAX, Summary, SummaryBuilder, TopicFound,
+    CLOSED_PARTITIONS_MAX, Delivered, DeliveredSummary, Detail, Entry, Intervals, Journal, LastOfPartition, Level,
+    NotDelivered, Outcome, Range, RunClosed, SUMMARY_RANGES_MAX, Summary, SummaryBuilder, TopicFound,
 };
 use message::{KeyReader, Payload, RunId};
 use rdkafka::Statistics;
@@ -244,24 +244,33 @@ impl Books {
         self.metrics.update_partitions(self.backlog.partitions());
     }
 
-    /// Writes everything that is left, and then the line `run closed`. `last_pseqs` are the last pseq of each partition.
+    /// Writes everything that is left, and then `run closed`, in as many lines as the partitions need. `last_pseqs` are the last pseq of each
+    /// partition.
     pub(crate) fn close(&mut self, last_pseqs: impl Iterator<Item = (i32, u64)>) {
         self.update_metrics();
         self.write_summary(self.summary.elapsed(Instant::now()));
         self.write_undelivered();
-        let partitions = last_pseqs.map(|(partition, last_pseq)| LastOfPartition { partition, last_pseq }).collect();
-        self.write(
-            Level::Info,
-            Entry::RunClosed(RunClosed {
-                run: self.run,
-                topic: self.topic.clone(),
-                accepted: self.accepted,
-                acknowledged: self.acknowledged,
-                rejected: self.rejected,
-                unknown: self.unknown + self.outstanding(),
-                partitions,
-            }),
-        );
+        let partitions: Vec<_> =
+            last_pseqs.map(|(partition, last_pseq)| LastOfPartition { partition, last_pseq }).collect();
+        let closed = RunClosed {
+            run: self.run,
+            topic: self.topic.clone(),
+            accepted: self.accepted,
+            acknowledged: self.acknowledged,
+            rejected: self.rejected,
+            unknown: self.unknown + self.outstanding(),
+            partition_count: None,
+            partitions: Vec::new(),
+        };
+        if partitions.len() <= CLOSED_PARTITIONS_MAX {
+            self.write(Level::Info, Entry::RunClosed(RunClosed { partitions, ..closed }));
+            return;
+        }
+        let partition_count = Some(partitions.len());
+        for part in partitions.chunks(CLOSED_PARTITIONS_MAX) {
+            let closed = RunClosed { partition_count, partitions: part.to_vec(), ..closed.clone() };
+            self.write(Level::Info, Entry::RunClosed(closed));
+        }
     }
 
     fn write_summary(&mut self, window: Duration) {

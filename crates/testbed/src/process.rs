@@ -258,6 +258,15 @@ impl Process {
         std::fs::read_to_string(format!("/proc/{}/cmdline", self.child.id())).expect("the process exists")
     }
 
+    /// The processor time that the process has used, in the kernel as well, to a hundredth of a second.
+    pub fn processor_time(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("the process exists");
+        // The second field is the name of the program in parentheses, which may contain spaces.
+        let (_, fields) = stat.rsplit_once(')').expect("it has a name");
+        let ticks = fields.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<f64>().expect("a number"));
+        Duration::from_secs_f64(ticks.sum::<f64>() / rustix::param::clock_ticks_per_second() as f64)
+    }
+
     /// The resident memory of the process in bytes.
     pub fn resident_bytes(&self) -> u64 {
         let statm = std::fs::read_to_string(format!("/proc/{}/statm", self.child.id())).expect("the process exists");

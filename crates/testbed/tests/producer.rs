@@ -100,7 +100,26 @@ fn a_producer_stopped_at_full_speed_delivers_everything_it_accepted() {
     assert!(longest < 16 * 1024, "container runtimes split lines of {longest} bytes");
 }
 
-/// Negative control of the test above: a producer that is dropped without a flush loses messages that it accepted.
+#[test]
+fn a_run_with_many_partitions_is_closed_by_several_lines_that_no_container_runtime_cuts() {
+    let broker = Broker::start(600);
+    let variables = [("PRODUCER_RATE_PER_SEC", "1000"), ("PRODUCER_MAX_MESSAGES", "1500")];
+    let mut producer = producer(&broker.variables(), &variables);
+    assert_eq!(producer.wait().code(), Some(0), "{}", producer.text());
+    let closing: Vec<journal::RunClosed> = producer
+        .lines()
+        .into_iter()
+        .filter_map(|line| if let Entry::RunClosed(closed) = line.entry { Some(closed) } else { None })
+        .collect();
+    assert_eq!(closing.len(), 3);
+    assert!(closing.iter().all(|closed| closed.accepted == 1500 && closed.partition_count == Some(600)));
+    let last_pseqs = closing.iter().flat_map(|closed| &closed.partitions);
+    assert_eq!(last_pseqs.map(|last| last.last_pseq).sum::<u64>(), 1500, "each partition is in one of the lines");
+    let longest = producer.text().lines().map(str::len).max().unwrap();
+    assert!(longest < 16 * 1024, "container runtimes split lines of {longest} bytes");
+}
+
+/// Negative control of the test of full speed above: a producer that is dropped without a flush loses messages that it accepted.
 #[test]
 fn a_producer_dropped_without_a_flush_loses_its_queue() {
     let broker = Broker::start(1);

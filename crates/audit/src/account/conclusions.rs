@@ -238,7 +238,7 @@ impl Account {
 
 fn report_run(id: RunId, run: &Run, is_cut: bool, doubts: &mut Doubts) -> RunReport {
     let Run { acknowledged, rejected, unknown, .. } = *run;
-    if let Some(closed) = &run.closed
+    if let Some(closed) = run.closed()
         && !is_cut
         && (closed.acknowledged, closed.rejected, closed.unknown) != (acknowledged, rejected, unknown)
     {
@@ -251,11 +251,11 @@ fn report_run(id: RunId, run: &Run, is_cut: bool, doubts: &mut Doubts) -> RunRep
     RunReport {
         run: id,
         instances: run.instances.clone(),
-        sent: run.closed.as_ref().map_or(acknowledged + rejected + unknown, |closed| closed.accepted),
+        sent: run.closed().map_or(acknowledged + rejected + unknown, |closed| closed.accepted),
         acknowledged,
         rejected,
         unknown,
-        is_closed: run.closed.is_some(),
+        is_closed: run.closed().is_some(),
         produced_twice: run.produced_twice.clone(),
     }
 }

@@ -274,19 +274,26 @@ impl History {
                 let [acknowledged, rejected, unknown] = counts;
                 let short = u64::from(understated[run]);
                 let last = last.into_iter().map(|(partition, last)| (partition, last - short));
-                let partitions = last.map(|(partition, last_pseq)| LastOfPartition { partition, last_pseq }).collect();
-                writer.write(
-                    &producer,
-                    Entry::RunClosed(RunClosed {
-                        run: run_id(run),
-                        topic: "topic-0".to_owned(),
-                        accepted: acknowledged + rejected + unknown,
-                        acknowledged: acknowledged + u64::from(wrong[run]),
-                        rejected,
-                        unknown,
-                        partitions,
-                    }),
-                );
+                let partitions: Vec<_> =
+                    last.map(|(partition, last_pseq)| LastOfPartition { partition, last_pseq }).collect();
+                // A run closes in one line, or in one line for each partition.
+                let is_split = acknowledged % 2 == 1;
+                let parts = if is_split { partitions.chunks(1).collect() } else { vec![partitions.as_slice()] };
+                for part in parts {
+                    writer.write(
+                        &producer,
+                        Entry::RunClosed(RunClosed {
+                            run: run_id(run),
+                            topic: "topic-0".to_owned(),
+                            accepted: acknowledged + rejected + unknown,
+                            acknowledged: acknowledged + u64::from(wrong[run]),
+                            rejected,
+                            unknown,
+                            partition_count: is_split.then_some(partitions.len()),
+                            partitions: part.to_vec(),
+                        }),
+                    );
+                }
                 writer.stop(&producer, acknowledged);
             }
         }

@@ -82,7 +82,8 @@ struct Run {
     instances: BTreeSet<String>,
     acknowledged: Vec<(Place, Key)>,
     outcomes: BTreeMap<Key, Vec<Outcome>>,
-    closed: Option<RunClosed>,
+    /// The lines `run closed`.
+    closing: Vec<RunClosed>,
 }
 
 #[derive(Debug, Default)]
@@ -147,7 +148,7 @@ pub(crate) fn judge(lines: &[Line], options: &Options) -> Judgement {
             Entry::RunClosed(entry) => {
                 let run = runs.entry(entry.run).or_default();
                 run.instances.insert(line.instance.clone());
-                run.closed = Some(entry.clone());
+                run.closing.push(entry.clone());
             }
             Entry::ReceivedSummary(entry) => {
                 let group = groups.entry(entry.group_id.clone()).or_default();
@@ -254,7 +255,7 @@ pub(crate) fn judge(lines: &[Line], options: &Options) -> Judgement {
             let outcomes = run.outcomes.get(key).cloned().unwrap_or_default();
             if outcomes.contains(&Outcome::Rejected) {
                 counts.phantom += 1;
-            } else if outcomes.contains(&Outcome::Unknown) || run.closed.is_none() {
+            } else if outcomes.contains(&Outcome::Unknown) || closed(run).is_none() {
                 counts.unknown += 1;
             } else if is_beyond_the_end(run, key) {
                 counts.phantom += 1;
@@ -297,10 +298,16 @@ fn surplus_places<'a>(messages: impl Iterator<Item = (&'a Place, &'a Key)>) -> u
     places.values().map(|places| places.len() as u64 - 1).sum()
 }
 
+/// What the run said at its end. All lines that say so have the same totals, and together they name each partition.
+fn closed(run: &Run) -> Option<&RunClosed> {
+    let named: usize = run.closing.iter().map(|closed| closed.partitions.len()).sum();
+    run.closing.first().filter(|closed| named == closed.partition_count.unwrap_or(closed.partitions.len()))
+}
+
 /// Whether the lines of a run show what `run closed` states.
 fn adds_up(run: &Run) -> bool {
     let count = |outcome| run.outcomes.values().flatten().filter(|known| **known == outcome).count() as u64;
-    run.closed.as_ref().is_none_or(|closed| {
+    closed(run).is_none_or(|closed| {
         closed.acknowledged == run.acknowledged.len() as u64
             && closed.rejected == count(Outcome::Rejected)
             && closed.unknown == count(Outcome::Unknown)
@@ -308,7 +315,7 @@ fn adds_up(run: &Run) -> bool {
 }
 
 fn is_beyond_the_end(run: &Run, (_, _, partition, pseq): &Key) -> bool {
-    let partitions = run.closed.iter().flat_map(|closed| &closed.partitions);
+    let partitions = run.closing.iter().flat_map(|closed| &closed.partitions);
     let last = partitions.filter(|last| last.partition == *partition).map(|last| last.last_pseq).next();
     *pseq > last.unwrap_or(0)
 }

@@ -21,7 +21,7 @@ const STALLED_AFTER: Duration = Duration::from_millis(1500);
 /// How long stalled partitions stay paused between two attempts.
 const PAUSE: Duration = Duration::from_millis(500);
 /// How long they are resumed for an attempt. librdkafka's thread needs microseconds; the rest is for a busy machine.
-const ATTEMPT: Duration = Duration::from_millis(5);
+const ATTEMPT: Duration = Duration::from_millis(3);
 /// How often to look for stalled partitions, and for outcomes of those that are.
 const INTERVAL: Duration = Duration::from_millis(200);
 const INTERVAL_WHILE_STALLED: Duration = Duration::from_millis(1);
@@ -165,12 +165,12 @@ mod tests {
         assert_eq!(check(&backlog, 1500), changes(&[1, 2], &[]), "partition 0 had an outcome at 1400");
         assert_eq!(check(&backlog, 1999), changes(&[], &[]));
         assert_eq!(check(&backlog, 2000), changes(&[], &[1, 2]), "an attempt");
-        assert_eq!(check(&backlog, 2004), changes(&[], &[]));
-        assert_eq!(check(&backlog, 2005), changes(&[1, 2], &[]));
+        assert_eq!(check(&backlog, 2002), changes(&[], &[]));
+        assert_eq!(check(&backlog, 2003), changes(&[1, 2], &[]));
         backlog.enter_outcome(1, false);
-        assert_eq!(check(&backlog, 2006), changes(&[], &[1]), "a failure is an outcome, too");
+        assert_eq!(check(&backlog, 2004), changes(&[], &[1]), "a failure is an outcome, too");
         backlog.enter_outcome(0, true);
-        assert_eq!(check(&backlog, 2505), changes(&[], &[2]));
+        assert_eq!(check(&backlog, 2503), changes(&[], &[2]));
         backlog.enter_outcome(2, true);
         assert_eq!(check(&backlog, 2600), changes(&[], &[2]));
         assert!(!stalled.is_any());
