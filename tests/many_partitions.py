@@ -62,7 +62,11 @@ class Service:
 
 
 def measure(topic, options, directory):
-    common = {"KAFKA_BOOTSTRAP_SERVERS": options.bootstrap_servers, "KAFKA_TOPIC": topic}
+    common = {
+        "KAFKA_BOOTSTRAP_SERVERS": options.bootstrap_servers,
+        "KAFKA_TOPIC": topic,
+        "LOG_MESSAGES": "summary",
+    }
     consumer = Service("consumer-svc", common | {"KAFKA_GROUP_ID": f"measured-{uuid.uuid4()}"}, directory / "consumer")
     consumer.wait_for('"partitions assigned"')
     producer = Service("producer-svc", common | {"PRODUCER_RATE_PER_SEC": str(options.rate)}, directory / "producer")
@@ -96,7 +100,7 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("topics", nargs="+", metavar="TOPIC")
     arguments.add_argument("--bootstrap-servers", required=True)
-    arguments.add_argument("--rate", type=int, default=5000, help="messages a second (default: %(default)s)")
+    arguments.add_argument("--rate", type=int, default=1000, help="messages a second (default: %(default)s)")
     arguments.add_argument("--seconds", type=int, default=60, help="length of a measurement (default: %(default)s)")
     options = arguments.parse_args()
     build = ["cargo", "build", "--quiet", "--locked", "--release", "-p", "producer-svc", "-p", "consumer-svc"]

@@ -22,6 +22,7 @@ mod pair;
 mod partial_outages;
 mod protocol;
 mod python;
+mod quotas;
 mod reset;
 mod resources;
 mod secured;
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
         dynamics::claims(),
         outages::claims(),
         partial_outages::claims(),
+        quotas::claims(),
         sharing::claims(),
         offsets::claims(),
         reset::claims(),

@@ -1,5 +1,6 @@
 //! One of three brokers fails, and the others do not. The tests share a cluster and use it one after the other.
 
+mod containment;
 mod load;
 mod outage;
 
@@ -10,6 +11,7 @@ use testbed::{Process, producer};
 
 use crate::claim::{Claim, claims, claims_of};
 use crate::cluster::BROKERS;
+use crate::partial_outages::containment::Containment;
 use crate::partial_outages::load::{ACKNOWLEDGED_AGAIN, GIVEN_UP, Load, NOT_ACKNOWLEDGED, NOT_RECEIVED};
 use crate::partial_outages::outage::{Fault, Outage, Role};
 use crate::resources::Resources;
@@ -33,10 +35,28 @@ claims! {
     a_full_queue_waits_for_frozen_brokers_without_spinning(12);
 }
 
-/// The combinations that are left out otherwise, because each takes a minute.
+/// More partitions than each broker of a small cluster leads, and as many messages as the producer can send.
+const CONTAINMENTS: [Containment; 4] = [
+    Containment { rate: "5000", partitions: 24 },
+    Containment { rate: "max", partitions: 24 },
+    Containment { rate: "5000", partitions: 48 },
+    Containment { rate: "max", partitions: 48 },
+];
+
+/// What is left out otherwise, because each combination takes a minute or more.
 pub(crate) fn claims_on_request() -> Vec<Claim> {
     let others: Vec<Outage> = Outage::all().filter(|outage| !OUTAGES.contains(outage)).collect();
-    claims_of!(an_outage_of_one_broker_of_three_is_named_and_holds_up_nothing_else(12) on others)
+    let mut claims = claims_of!(an_outage_of_one_broker_of_three_is_named_and_holds_up_nothing_else(12) on others);
+    claims.extend(claims_of!(a_frozen_broker_of_three_leaves_the_other_partitions_their_rate(12) on CONTAINMENTS));
+    claims
+}
+
+fn a_frozen_broker_of_three_leaves_the_other_partitions_their_rate(
+    resources: &Resources,
+    containment: Containment,
+) -> Result<String> {
+    let cluster = resources.cluster()?;
+    containment.check(&cluster)
 }
 
 fn an_outage_of_one_broker_of_three_is_named_and_holds_up_nothing_else(

@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 use crate::kafka::Endpoint;
@@ -72,6 +73,20 @@ impl Topic {
             list.add_partition_offset(&self.name, partition, Offset::Offset(*offset))?;
         }
         self.administer(async |admin, options| Ok(admin.delete_records(&list, &options).await.map(drop)?))
+    }
+
+    /// How many messages are in the partitions `0..count`.
+    ///
+    /// # Errors
+    /// The broker does not answer.
+    pub(crate) fn written(&self, count: i32) -> Result<u64> {
+        let client: BaseConsumer = self.client_config().create()?;
+        let mut written = 0;
+        for partition in 0..count {
+            let (first, end) = client.fetch_watermarks(&self.name, partition, ANSWER_TIMEOUT)?;
+            written += u64::try_from(end - first)?;
+        }
+        Ok(written)
     }
 
     fn administer<T>(

@@ -36,8 +36,10 @@ impl Fetching {
 
     /// Takes over what the statistics say about the brokers and the `owned` partitions.
     pub(crate) fn update(&mut self, owned: &[i32], statistics: &Statistics) {
-        self.cluster.update(statistics);
-        self.health.update(&self.topic, owned, statistics, Instant::now());
+        let now = Instant::now();
+        self.cluster.update(statistics, now);
+        let is_throttled = |broker| self.cluster.throttled_until(broker).is_some_and(|until| now < until);
+        self.health.update(&self.topic, owned, statistics, is_throttled, now);
         if let Some(partitions) = &mut self.partitions {
             for partition in owned {
                 partitions.series(*partition);

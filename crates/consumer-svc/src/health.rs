@@ -24,14 +24,22 @@ pub(crate) struct FetchHealth {
 }
 
 impl FetchHealth {
-    /// Takes over what the statistics say about the `owned` partitions of `topic`.
-    pub(crate) fn update(&mut self, topic: &str, owned: &[i32], statistics: &Statistics, now: Instant) {
+    /// Takes over what the statistics say about the `owned` partitions of `topic`. A broker that `is_throttled` lets this client wait because
+    /// of a quota.
+    pub(crate) fn update(
+        &mut self,
+        topic: &str,
+        owned: &[i32],
+        statistics: &Statistics,
+        is_throttled: impl Fn(i32) -> bool,
+        now: Instant,
+    ) {
         self.unserved.retain(|partition, _| owned.binary_search(partition).is_ok());
         let Some(topic) = statistics.topics.get(topic) else { return };
         for partition in owned {
             // A partition that was assigned a moment ago may be missing.
             let Some(state) = topic.partitions.get(partition) else { continue };
-            match unserved_for(state, statistics) {
+            match unserved_for(state, statistics, &is_throttled) {
                 Some(duration) => {
                     self.unserved.entry(*partition).or_insert_with(|| now.checked_sub(duration).unwrap_or(now));
                 }
@@ -78,7 +86,11 @@ impl FetchHealth {
 }
 
 /// For how long the partition has not been served, or `None` if it is served.
-fn unserved_for(partition: &Partition, statistics: &Statistics) -> Option<Duration> {
+fn unserved_for(
+    partition: &Partition,
+    statistics: &Statistics,
+    is_throttled: impl Fn(i32) -> bool,
+) -> Option<Duration> {
     if partition.leader < 0 {
         return Some(Duration::ZERO);
     }
@@ -86,6 +98,7 @@ fn unserved_for(partition: &Partition, statistics: &Statistics) -> Option<Durati
     let fetches_from = if partition.broker >= 0 { partition.broker } else { partition.leader };
     let broker = statistics.brokers.values().find(|broker| broker.nodeid == fetches_from && broker.source != "logical");
     match broker {
+        Some(broker) if is_throttled(broker.nodeid) => None,
         Some(broker) if broker.state == "UP" || broker.state == "REAUTH" => unanswered_for(broker),
         _ => Some(Duration::ZERO),
     }
@@ -102,6 +115,8 @@ mod tests {
     use rdkafka::statistics::Topic;
 
     use super::*;
+
+    const UNTHROTTLED: fn(i32) -> bool = |_| false;
 
     /// Statistics of a topic whose partition 0 has the leader 1, and partition 1 the leader 2, which is in `state` and was last heard of
     /// `rxidle` ago.
@@ -137,15 +152,15 @@ mod tests {
     fn a_partition_whose_leader_owes_an_answer_for_ten_seconds_is_late() {
         let now = Instant::now() + Duration::from_secs(60);
         let mut health = FetchHealth::default();
-        health.update("t", &[0, 1], &statistics(2, "UP", Duration::from_secs(9), 1), now);
+        health.update("t", &[0, 1], &statistics(2, "UP", Duration::from_secs(9), 1), UNTHROTTLED, now);
         assert!(late(&health, now).is_empty());
-        health.update("t", &[0, 1], &statistics(2, "UP", Duration::from_secs(12), 1), now);
+        health.update("t", &[0, 1], &statistics(2, "UP", Duration::from_secs(12), 1), UNTHROTTLED, now);
         assert_eq!(late(&health, now), [1]);
-        health.update("t", &[0, 1], &statistics(-1, "UP", Duration::from_secs(12), 0), now);
+        health.update("t", &[0, 1], &statistics(-1, "UP", Duration::from_secs(12), 0), UNTHROTTLED, now);
         assert_eq!(late(&health, now), [1], "the broker has left the metadata");
-        health.update("t", &[0, 1], &statistics(2, "UP", Duration::from_secs(1), 1), now);
+        health.update("t", &[0, 1], &statistics(2, "UP", Duration::from_secs(1), 1), UNTHROTTLED, now);
         assert!(late(&health, now).is_empty());
-        health.update("t", &[0], &statistics(-1, "UP", NO_TIME, 0), now);
+        health.update("t", &[0], &statistics(-1, "UP", NO_TIME, 0), UNTHROTTLED, now);
         assert!(late(&health, now + Duration::from_secs(60)).is_empty(), "the partition is not owned");
     }
 
@@ -158,8 +173,8 @@ mod tests {
             statistics(3, "UP", NO_TIME, 0),
         ] {
             let mut health = FetchHealth::default();
-            health.update("t", &[0, 1], &gone, start);
-            health.update("t", &[0, 1], &gone, start + Duration::from_secs(5));
+            health.update("t", &[0, 1], &gone, UNTHROTTLED, start);
+            health.update("t", &[0, 1], &gone, UNTHROTTLED, start + Duration::from_secs(5));
             assert!(late(&health, start + Duration::from_secs(9)).is_empty(), "a leader that moves is no complaint");
             assert_eq!(late(&health, start + Duration::from_secs(11)), [1]);
         }
@@ -169,7 +184,7 @@ mod tests {
     fn a_leader_that_is_asked_for_nothing_owes_no_answer() {
         let now = Instant::now() + Duration::from_secs(60);
         let mut health = FetchHealth::default();
-        health.update("t", &[0, 1], &statistics(2, "UP", Duration::from_secs(50), 0), now);
+        health.update("t", &[0, 1], &statistics(2, "UP", Duration::from_secs(50), 0), UNTHROTTLED, now);
         assert!(late(&health, now).is_empty());
     }
 }

@@ -124,12 +124,20 @@ impl Books {
 
     /// Takes over librdkafka's statistics.
     pub(crate) fn enter_statistics(&mut self, statistics: &Statistics) {
-        self.metrics.cluster.update(statistics);
+        let now = Instant::now();
+        self.metrics.cluster.update(statistics, now);
         let connected: BTreeSet<i32> =
             statistics.brokers.values().filter(|broker| broker.state == "UP").map(|broker| broker.nodeid).collect();
         let partitions = statistics.topics.get(&self.topic).into_iter().flat_map(|topic| topic.partitions.values());
-        let partitions = partitions.filter(|partition| partition.leader >= 0 && connected.contains(&partition.leader));
-        self.backlog.set_connected(partitions.map(|partition| partition.partition));
+        let led: Vec<(i32, i32)> = partitions
+            .filter(|partition| connected.contains(&partition.leader))
+            .map(|partition| (partition.partition, partition.leader))
+            .collect();
+        self.backlog.set_connected(led.iter().map(|(partition, _)| *partition));
+        let throttled = led
+            .iter()
+            .filter_map(|(partition, leader)| Some((*partition, self.metrics.cluster.throttled_until(*leader)?)));
+        self.backlog.set_throttled(throttled);
     }
 
     /// The partitions among the first `count` that are late, and a text that names them with their leaders.

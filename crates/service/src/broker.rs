@@ -8,4 +8,5 @@ mod handshake;
 mod leaders;
 mod obstacle;
 mod password;
+mod quotas;
 mod tokens;

@@ -18,6 +18,8 @@ pub(crate) struct PartitionBacklog {
     /// When a message last was acknowledged while others were waiting, or else when the first of those that are waiting was accepted.
     /// A failure does not change it: a partition to which every message fails is late although no message waits for long.
     due_since: Option<Instant>,
+    /// Until when its leader may let this client wait because of a quota.
+    throttled_until: Option<Instant>,
 }
 
 /// The backlog of every partition.
@@ -99,6 +101,15 @@ impl Backlog {
         }
     }
 
+    /// Sets until when the leaders of partitions may let this client wait because of a quota.
+    pub(crate) fn set_throttled(&mut self, partitions: impl Iterator<Item = (i32, Instant)>) {
+        for (partition, until) in partitions {
+            if let Some(partition) = self.get_mut(partition) {
+                partition.throttled_until = Some(until);
+            }
+        }
+    }
+
     /// The time of what is entered from now on. To be called regularly.
     pub(crate) fn set_now(&mut self, now: Instant) {
         self.now = now;
@@ -115,7 +126,8 @@ impl Backlog {
         let mut late = Late::default();
         for (partition, backlog) in self.partitions.iter().take(count).enumerate() {
             let waited = backlog.due_since.map_or(Duration::ZERO, |since| self.now.saturating_duration_since(since));
-            if waited > LATE_AFTER {
+            let is_throttled = backlog.throttled_until.is_some_and(|until| self.now < until);
+            if waited > LATE_AFTER && !is_throttled {
                 late.partitions.push(partition as i32);
                 late.waited = late.waited.max(waited);
             }
@@ -173,6 +185,19 @@ mod tests {
         backlog.enter_outcome(0, true);
         assert!(late_at(&mut backlog, at(20.0)).is_empty());
         assert_eq!(late_at(&mut backlog, at(21.0)), [1]);
+    }
+
+    #[test]
+    fn a_partition_whose_leader_throttles_the_client_is_not_late_until_that_is_over() {
+        let start = Instant::now();
+        let mut backlog = Backlog::new(1000, start);
+        backlog.resize(2);
+        for partition in [0, 1] {
+            backlog.enter_accepted(partition, 1);
+        }
+        backlog.set_throttled([(0, start + Duration::from_secs(15))].into_iter());
+        assert_eq!(late_at(&mut backlog, start + Duration::from_secs(14)), [1]);
+        assert_eq!(late_at(&mut backlog, start + Duration::from_secs(15)), [0, 1]);
     }
 
     #[test]

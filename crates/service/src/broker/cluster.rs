@@ -1,8 +1,11 @@
 //! What librdkafka's statistics say about the brokers.
 
+use std::time::Instant;
+
 use rdkafka::Statistics;
 
 use super::leaders::Leaders;
+use super::quotas::Quotas;
 use crate::observability::brokers::BrokerMetrics;
 use crate::observability::metrics::Metrics;
 
@@ -11,6 +14,7 @@ use crate::observability::metrics::Metrics;
 pub struct Cluster {
     topic: String,
     leaders: Leaders,
+    quotas: Quotas,
     metrics: BrokerMetrics,
 }
 
@@ -18,13 +22,25 @@ impl Cluster {
     /// Nothing is known yet. Registers the metrics of the brokers.
     #[must_use]
     pub fn new(topic: &str, metrics: &Metrics) -> Self {
-        Self { topic: topic.to_owned(), leaders: Leaders::default(), metrics: BrokerMetrics::new(metrics) }
+        Self {
+            topic: topic.to_owned(),
+            leaders: Leaders::default(),
+            quotas: Quotas::default(),
+            metrics: BrokerMetrics::new(metrics),
+        }
     }
 
     /// Takes over what the statistics say. For [`ClientContext::stats`](rdkafka::ClientContext::stats).
-    pub fn update(&mut self, statistics: &Statistics) {
+    pub fn update(&mut self, statistics: &Statistics, now: Instant) {
         self.leaders.update(&self.topic, statistics);
+        self.quotas.update(statistics, now);
         self.metrics.update(statistics);
+    }
+
+    /// Until when the broker with this id may let the client wait because of a quota, as it said in a response.
+    #[must_use]
+    pub fn throttled_until(&self, broker: i32) -> Option<Instant> {
+        self.quotas.throttled_until(broker)
     }
 
     /// Names partitions with their last known leaders, such as `partitions 1, 4 of broker 3 at kafka-3:9092`; at most twenty, and then

@@ -10,6 +10,7 @@ use super::metrics::Metrics;
 
 const LABELS: [&str; 2] = ["broker", "address"];
 const MICROS_PER_SECOND: f64 = 1e6;
+const MILLIS_PER_SECOND: f64 = 1e3;
 
 /// The metrics of the connections to the brokers, by broker id and address.
 ///
@@ -20,6 +21,7 @@ pub(crate) struct BrokerMetrics {
     connected: IntGaugeVec,
     disconnects: IntCounterVec,
     latency: GaugeVec,
+    throttled: GaugeVec,
     known: BTreeMap<i32, Known>,
 }
 
@@ -49,6 +51,11 @@ impl BrokerMetrics {
                 "99th percentile of the time from a request to its response, in the last interval of librdkafka's statistics.",
                 &LABELS,
             ),
+            throttled: metrics.durations(
+                "kafka_client_broker_throttle_time_max_seconds",
+                "Longest time for which the broker let the client wait because of a quota, in the last interval of librdkafka's statistics.",
+                &LABELS,
+            ),
             known: BTreeMap::new(),
         }
     }
@@ -64,6 +71,7 @@ impl BrokerMetrics {
                 let id = id.to_string();
                 self.connected.with_label_values(&[id.as_str(), &known.address]).set(0);
                 self.latency.with_label_values(&[id.as_str(), &known.address]).set(0.0);
+                self.throttled.with_label_values(&[id.as_str(), &known.address]).set(0.0);
             }
         }
         for (id, broker) in listed {
@@ -84,6 +92,7 @@ impl BrokerMetrics {
             self.connected.remove_label_values(&old).ok();
             self.disconnects.remove_label_values(&old).ok();
             self.latency.remove_label_values(&old).ok();
+            self.throttled.remove_label_values(&old).ok();
             *known = Known { address: broker.nodename.clone(), disconnects: 0 };
         }
         let labels = [name.as_str(), known.address.as_str()];
@@ -96,6 +105,8 @@ impl BrokerMetrics {
         self.disconnects.with_label_values(&labels).inc_by(u64::try_from(new).unwrap_or(0));
         let latency = broker.rtt.as_ref().map_or(0, |window| window.p99);
         self.latency.with_label_values(&labels).set(latency as f64 / MICROS_PER_SECOND);
+        let throttled = broker.throttle.as_ref().map_or(0, |window| window.max);
+        self.throttled.with_label_values(&labels).set(throttled as f64 / MILLIS_PER_SECOND);
     }
 }
 
