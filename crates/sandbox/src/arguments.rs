@@ -30,6 +30,10 @@ pub(crate) struct Arguments {
     /// Stop after this many messages; 0: continue until Ctrl-C.
     #[arg(long, default_value_t = 0)]
     pub(crate) count: u64,
+    /// Use the Kafka that environment variables name instead of a broker of its own: `KAFKA_BOOTSTRAP_SERVERS`, `KAFKA_TOPIC` and whatever
+    /// else the services need. Messages are written to that topic. Needs `cargo run -p sandbox --features tls` for TLS and SCRAM.
+    #[arg(long, conflicts_with_all = ["partitions", "broker_only"])]
+    pub(crate) external: bool,
     /// Start only the broker, and print how to start services by hand in other terminals.
     #[arg(long)]
     pub(crate) broker_only: bool,

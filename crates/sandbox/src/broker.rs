@@ -61,8 +61,9 @@ impl EmbeddedBroker {
     /// librdkafka could not create the client.
     pub fn observe(&self, group: &str, partitions: i32) -> KafkaResult<GroupObserver> {
         // Short, so that it is back soon after an outage.
-        let client = self.client_config().set("group.id", group).set("reconnect.backoff.max.ms", "1000").create()?;
-        Ok(GroupObserver { client, topic: self.topic.clone(), partitions })
+        let mut config = self.client_config();
+        config.set("reconnect.backoff.max.ms", "1000");
+        GroupObserver::new(config, &self.topic, group, partitions)
     }
 }
 
@@ -75,6 +76,12 @@ pub struct GroupObserver {
 }
 
 impl GroupObserver {
+    /// Creates a client with `config`.
+    pub(crate) fn new(mut config: ClientConfig, topic: &str, group: &str, partitions: i32) -> KafkaResult<Self> {
+        let client = config.set("group.id", group).create()?;
+        Ok(Self { client, topic: topic.to_owned(), partitions })
+    }
+
     /// The offset of the next message for the group in each partition for which it has committed one, as
     /// `(partition, offset)`.
     ///

@@ -8,6 +8,7 @@ mod plan;
 mod stop;
 mod storyline;
 
+use std::rc::Rc;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
@@ -18,16 +19,15 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use self::plan::Plan;
 use self::stop::Phase;
 use crate::arguments::{Arguments, Role};
-use crate::broker::EmbeddedBroker;
 use crate::evidence::{Evidence, PartitionState};
-use crate::model::{Frames, Model, Producer};
+use crate::kafka::Kafka;
+use crate::kafka::external::ExternalKafka;
+use crate::model::{Broker, Frames, Model, Producer};
 use crate::page::{Page, Request};
 use crate::screen::Screen;
-use crate::services::environment::{connection, producer};
 use crate::services::process::{Event, ServiceProcess};
 use crate::standing::{Judge, Standing};
 use crate::stories::{Playing, Story};
-use crate::{GROUP, TOPIC};
 
 const PRODUCER: &str = "producer";
 /// How often the page gets what has changed. A message has to be there 100 ms after its acknowledgement.
@@ -39,7 +39,7 @@ const TICK: Duration = Duration::from_secs(1);
 
 struct Demonstration {
     plan: Plan,
-    broker: EmbeddedBroker,
+    kafka: Kafka,
     services: Vec<ServiceProcess>,
     /// The number of replicas started so far.
     replicas_started: u16,
@@ -74,18 +74,26 @@ struct Signals {
     add: Signal,
 }
 
-/// Returns the exit code of the command.
+/// Returns the exit code of the command. Without an `external` Kafka each demonstration has a broker of its own.
 #[expect(clippy::future_not_send, reason = "the runtime has one thread")]
-pub(crate) async fn demonstrate(arguments: &Arguments) -> Result<u8> {
+pub(crate) async fn demonstrate(arguments: &Arguments, external: Option<ExternalKafka>) -> Result<u8> {
     let mut signals = Signals {
         interrupt: signal(SignalKind::interrupt())?,
         terminate: signal(SignalKind::terminate())?,
         add: signal(SignalKind::user_defined1())?,
     };
-    let mut page = if arguments.no_page { None } else { Some(Page::open().await.context("could not open the page")?) };
+    let external = external.map(Rc::new);
     let mut plan = Plan::new(arguments);
+    if let Some(kafka) = &external {
+        plan.partitions = kafka.partitions;
+    }
+    let mut page = if arguments.no_page { None } else { Some(Page::open().await.context("could not open the page")?) };
     loop {
-        match play(plan, &mut signals, page.as_mut()).await? {
+        let kafka = match &external {
+            Some(kafka) => Kafka::External(Rc::clone(kafka)),
+            None => Kafka::embedded(plan.partitions)?,
+        };
+        match play(plan, kafka, &mut signals, page.as_mut()).await? {
             End::ExitCode(code) => {
                 if let Some(page) = page {
                     page.close().await;
@@ -98,10 +106,10 @@ pub(crate) async fn demonstrate(arguments: &Arguments) -> Result<u8> {
 }
 
 #[expect(clippy::future_not_send, reason = "the runtime has one thread")]
-async fn play(plan: Plan, signals: &mut Signals, mut page: Option<&mut Page>) -> Result<End> {
+async fn play(plan: Plan, kafka: Kafka, signals: &mut Signals, mut page: Option<&mut Page>) -> Result<End> {
     let (events, mut received_events) = unbounded_channel();
     let (states, mut received_states) = unbounded_channel();
-    let mut demonstration = Demonstration::start(plan, events, states)?;
+    let mut demonstration = Demonstration::start(plan, kafka, events, states)?;
     demonstration.introduce(page.as_deref().map(Page::link));
     if let Some(page) = page.as_deref() {
         // For tabs that saw the demonstration before.
@@ -151,21 +159,28 @@ async fn next_request(page: &mut Option<&mut Page>) -> Request {
 }
 
 impl Demonstration {
-    fn start(plan: Plan, events: UnboundedSender<Event>, states: UnboundedSender<PartitionState>) -> Result<Self> {
-        let broker = EmbeddedBroker::start(TOPIC, plan.partitions).context("could not start the embedded broker")?;
-        let mut settings = connection(&broker);
-        settings.extend(producer(plan.rate, plan.count));
+    fn start(
+        plan: Plan,
+        kafka: Kafka,
+        events: UnboundedSender<Event>,
+        states: UnboundedSender<PartitionState>,
+    ) -> Result<Self> {
+        let settings = kafka.producer(plan.rate, plan.count);
         let process = ServiceProcess::start(Role::Producer, PRODUCER, &settings, events.clone())?;
         let partitions = usize::try_from(plan.partitions).unwrap_or_default();
-        let model = Model::new(TOPIC, partitions, broker.bootstrap_servers(), Producer::new(process.pid(), plan.rate));
+        let broker =
+            Broker { is_up: true, is_own: matches!(kafka, Kafka::Embedded(_)), address: kafka.bootstrap_servers() };
+        let model = Model::new(kafka.topic(), partitions, broker, Producer::new(process.pid(), plan.rate));
+        let evidence = Evidence::new(kafka.topic())?;
+        let group = kafka.group().to_owned();
         let mut demonstration = Self {
-            broker,
+            kafka,
             services: vec![process],
             replicas_started: 0,
             events,
             states,
             watches: Vec::new(),
-            evidence: Evidence::new()?,
+            evidence,
             model,
             judge: Judge::default(),
             standing: Standing::default(),
@@ -179,10 +194,10 @@ impl Demonstration {
             plan,
         };
         if demonstration.plan.consumers > 0 || demonstration.playing.is_none() {
-            demonstration.watch_group(GROUP)?;
+            demonstration.watch_group(&group)?;
         }
         for _ in 0..demonstration.plan.consumers {
-            demonstration.start_replica(GROUP, crate::model::Reset::default(), 0)?;
+            demonstration.start_replica(&group, crate::model::Reset::default(), 0)?;
         }
         Ok(demonstration)
     }

@@ -10,7 +10,6 @@ use audit::{Account, Lines, Options, Report, each_line};
 use journal::{Entry, Line};
 use tempfile::NamedTempFile;
 
-use crate::TOPIC;
 use crate::broker::GroupObserver;
 
 const WATCH_EVERY: Duration = Duration::from_millis(250);
@@ -54,6 +53,7 @@ pub(crate) fn watch(
 
 /// What the services' lines and the broker's partitions show so far.
 pub(crate) struct Evidence {
+    topic: String,
     account: Account,
     file: NamedTempFile,
     /// Each group's next offset in each partition when its state was last reported.
@@ -63,9 +63,11 @@ pub(crate) struct Evidence {
 }
 
 impl Evidence {
-    pub(crate) fn new() -> Result<Self> {
+    /// Nothing is known yet about the messages of `topic`.
+    pub(crate) fn new(topic: &str) -> Result<Self> {
         let file = NamedTempFile::with_suffix(".jsonl").context("could not create the file for the evidence")?;
         Ok(Self {
+            topic: topic.to_owned(),
             account: Account::new(Options::complete()),
             file,
             last_next: BTreeMap::new(),
@@ -89,7 +91,7 @@ impl Evidence {
         // The group may have skipped deleted messages since the last report, so its position at that time decides which ones.
         let next = self.account.next_offsets(group).find(|(known, _)| *known == partition).map_or(0, |(_, next)| next);
         let last_next = self.last_next.insert((group.clone(), partition), next).unwrap_or(0);
-        self.account.mark_deleted(TOPIC, partition, last_next, oldest - 1);
+        self.account.mark_deleted(&self.topic, partition, last_next, oldest - 1);
     }
 
     /// How many acknowledged messages the group has not reached.

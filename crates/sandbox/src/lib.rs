@@ -23,6 +23,7 @@ mod broker_only;
 mod commands;
 mod demonstration;
 mod evidence;
+mod kafka;
 mod model;
 mod outcome;
 mod page;
@@ -39,6 +40,7 @@ use clap::Parser as _;
 
 use crate::arguments::{Arguments, Subcommand};
 pub use crate::broker::{EmbeddedBroker, GroupObserver};
+use crate::kafka::external::ExternalKafka;
 use crate::services::input::end_of_input;
 
 /// The name of the topic on the sandbox's broker.
@@ -77,6 +79,17 @@ pub fn main() -> ExitCode {
 }
 
 fn start(arguments: &Arguments) -> Result<ExitCode> {
+    let external = if arguments.external {
+        match ExternalKafka::connect() {
+            Ok(kafka) => Some(kafka),
+            Err(refusal) => {
+                eprintln!("sandbox: {refusal}");
+                return Ok(ExitCode::from(refusal.exit_code()));
+            }
+        }
+    } else {
+        None
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("could not start")?;
     let exit_code = runtime.block_on(async {
         if arguments.broker_only {
@@ -84,7 +97,7 @@ fn start(arguments: &Arguments) -> Result<ExitCode> {
                 EmbeddedBroker::start(TOPIC, arguments.partitions).context("could not start the embedded broker")?;
             broker_only::serve(&broker).await
         } else {
-            demonstration::demonstrate(arguments).await
+            demonstration::demonstrate(arguments, external).await
         }
     })?;
     Ok(ExitCode::from(exit_code))

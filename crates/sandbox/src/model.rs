@@ -48,22 +48,24 @@ pub(crate) struct Model {
     pub(crate) phase: &'static str,
 }
 
-/// The embedded broker.
+/// The broker, or the cluster.
 #[derive(Debug, Serialize)]
 pub(crate) struct Broker {
     pub(crate) is_up: bool,
+    /// Whether it is the embedded one, which can be taken away.
+    pub(crate) is_own: bool,
     /// Its address, for clients of the user's own.
     pub(crate) address: String,
 }
 
 impl Model {
-    pub(crate) fn new(topic: &str, partitions: usize, address: String, producer: Producer) -> Self {
+    pub(crate) fn new(topic: &str, partitions: usize, broker: Broker, producer: Producer) -> Self {
         Self {
             topic: Topic::new(topic, partitions),
             producer,
             groups: Vec::new(),
             replicas: Vec::new(),
-            broker: Broker { is_up: true, address },
+            broker,
             timeline: Timeline::default(),
             traffic: Traffic::default(),
             phase: "running",

@@ -181,6 +181,28 @@ fn services_started_by_hand_are_the_same_binary_and_ignore_their_standard_input(
 }
 
 #[test]
+fn an_external_kafka_with_wrong_settings_is_not_contacted_and_one_without_the_topic_is_named() {
+    let start = |variables: &[(&str, &str)]| {
+        let variables: Vec<_> =
+            variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let mut sandbox = Process::start(binary("sandbox"), &["--external", "--no-page"], &variables);
+        let code = sandbox.wait().code();
+        (code, sandbox.text())
+    };
+    let (code, text) = start(&[("KAFKA_ACKS", "1"), ("KAFKA_GROUP_PROTOCOL", "none")]);
+    assert_eq!(code, Some(64), "{text}");
+    for variable in ["KAFKA_BOOTSTRAP_SERVERS", "KAFKA_TOPIC", "KAFKA_ACKS", "KAFKA_GROUP_PROTOCOL"] {
+        assert_eq!(text.matches(variable).count(), 1, "each problem once, whichever service has it: {text}");
+    }
+    assert!(text.contains("4 problems") && text.contains("--features tls -- --external"), "{text}");
+    let broker = BrokerProcess::start();
+    let address = broker.variables()[0].1.clone();
+    let (code, text) = start(&[("KAFKA_BOOTSTRAP_SERVERS", &address), ("KAFKA_TOPIC", "absent")]);
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("`absent`") && text.contains(&address), "{text}");
+}
+
+#[test]
 fn wrong_usage_ends_with_64() {
     for wrong in [
         &["--rate", "0"][..],

@@ -5,12 +5,15 @@ use std::time::Instant;
 use super::stop::Phase;
 use super::{Demonstration, PRODUCER};
 use crate::arguments::{RATE_MAX, is_rate};
+use crate::broker::EmbeddedBroker;
 use crate::commands::Command;
+use crate::kafka::Kafka;
 use crate::model::{Kind, ReplicaState, Reset};
 use crate::services::process::ServiceProcess;
 
 const REPLICAS_MAX: usize = 50;
 const GROUPS_MAX: usize = 6;
+const NOT_OURS: &str = "This Kafka belongs to somebody else, so it is not taken away.";
 
 /// What was done, or why it was not.
 pub(super) type Answer = Result<String, String>;
@@ -34,6 +37,12 @@ impl Demonstration {
             Command::BrokerUp {} => self.set_broker_by_user(true),
             Command::Story { name } => {
                 self.refuse_while_stopping()?;
+                if !self.model.broker.is_own {
+                    return Err(
+                        "A story needs a topic and groups without a past, so it needs the sandbox's own broker."
+                            .to_owned(),
+                    );
+                }
                 self.next = Some(self.plan.story(name));
                 Ok("The story begins.".to_owned())
             }
@@ -96,7 +105,10 @@ impl Demonstration {
         if self.model.groups.len() >= GROUPS_MAX {
             return Err(format!("No group was started: {GROUPS_MAX} are enough."));
         }
-        let free = (2..).map(|number| format!("group-{number}")).find(|name| self.model.group(name).is_none());
+        let first = self.kafka.group();
+        let prefix =
+            if self.model.broker.is_own { "group".to_owned() } else { format!("{first}-{}", std::process::id()) };
+        let free = (2..).map(|number| format!("{prefix}-{number}")).find(|name| self.model.group(name).is_none());
         let Some(name) = name.or(free) else { return Err("There is no free name.".to_owned()) };
         self.watch_group(&name).map_err(|error| format!("{error:#}"))?;
         let begins = match reset {
@@ -157,6 +169,9 @@ impl Demonstration {
     }
 
     fn set_broker_by_user(&mut self, is_up: bool) -> Answer {
+        if !self.model.broker.is_own {
+            return Err(NOT_OURS.to_owned());
+        }
         if self.model.broker.is_up == is_up {
             return Err(format!("The broker is {} already.", if is_up { "up" } else { "down" }));
         }
@@ -167,7 +182,9 @@ impl Demonstration {
     pub(super) fn set_broker(&mut self, is_up: bool) -> String {
         /// The mock cluster numbers its brokers from 1.
         const ONLY_BROKER: i32 = 1;
-        let cluster = &self.broker.cluster;
+        let Kafka::Embedded(EmbeddedBroker { cluster, .. }) = &self.kafka else {
+            return NOT_OURS.to_owned();
+        };
         let done = if is_up { cluster.broker_up(ONLY_BROKER) } else { cluster.broker_down(ONLY_BROKER) };
         if let Err(error) = done {
             return self.note(Kind::Broker, "", format!("The broker did not obey: {error}"));

@@ -1,7 +1,6 @@
 //! What the terminal says at the beginning.
 
 use super::Demonstration;
-use crate::{GROUP, TOPIC};
 
 impl Demonstration {
     pub(super) fn introduce(&self, link: Option<&str>) {
@@ -17,11 +16,17 @@ impl Demonstration {
         }
         let replicas = if consumers == 1 { "replica" } else { "replicas" };
         let end = if count == 0 { String::new() } else { format!(", {count} in all,") };
+        let (topic, group) = (self.kafka.topic(), self.kafka.group());
+        let broker = if self.model.broker.is_own {
+            "A Kafka broker runs in this process".to_owned()
+        } else {
+            format!("The Kafka at {} is somebody else's", self.model.broker.address)
+        };
         self.screen.headline(&format!(
-            "A Kafka broker runs in this process; beside it 1 producer and {consumers} {replicas} of the consumer group `{GROUP}`."
+            "{broker}; beside it 1 producer and {consumers} {replicas} of the consumer group `{group}`."
         ));
         self.screen.print(&format!(
-            "The producer sends {rate} messages/s{end} to topic `{TOPIC}`. Each of its {partitions} partitions belongs to one replica.\n"
+            "The producer sends {rate} messages/s{end} to topic `{topic}`. Each of its {partitions} partitions belongs to one replica.\n"
         ));
         if let Some(link) = link {
             self.screen.print(&format!("Watch it and take part in a browser: {link}\n"));
@@ -29,7 +34,8 @@ impl Demonstration {
         self.screen.print("Try this in another terminal, and watch how the group shares the partitions:");
         for service in &self.services {
             let effect = match service.name.as_str() {
-                "consumer-1" if consumers > 1 => "; the others take over after some 7 s",
+                "consumer-1" if consumers > 1 && self.model.broker.is_own => "; the others take over after some 7 s",
+                "consumer-1" if consumers > 1 => "; the others take over when its session has timed out",
                 _ => "",
             };
             self.screen.print(&format!("  kill -9 {:<8}  kill {}{effect}", service.pid(), service.name));

@@ -4,22 +4,20 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 use std::time::Instant;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use rustix::process::Signal;
 
 use super::stop::Phase;
 use super::{Demonstration, PRODUCER};
-use crate::GROUP;
 use crate::arguments::Role;
 use crate::evidence::watch;
 use crate::model::{Kind, Replica, ReplicaState, Reset};
-use crate::services::environment::{connection, own_replica, replica};
 use crate::services::process::ServiceProcess;
 
 impl Demonstration {
     /// Begins to look at a group's offsets.
     pub(super) fn watch_group(&mut self, group: &str) -> Result<()> {
-        let observer = self.broker.observe(group, self.plan.partitions).context("could not observe the broker")?;
+        let observer = self.kafka.observe(group, self.plan.partitions)?;
         let states = self.states.clone();
         self.watches.push(watch(group, observer, move |state| {
             // The receiver is gone only when the demonstration is over.
@@ -32,9 +30,7 @@ impl Demonstration {
     /// Starts the next replica, and returns its name and process id.
     pub(super) fn start_replica(&mut self, group: &str, reset: Reset, max_messages: u64) -> Result<(String, i32)> {
         let name = format!("consumer-{}", self.replicas_started + 1);
-        let mut settings = connection(&self.broker);
-        settings.extend(replica(group));
-        settings.extend(own_replica(reset, max_messages));
+        let settings = self.kafka.replica(group, reset, max_messages);
         let process = ServiceProcess::start(Role::Consumer, &name, &settings, self.events.clone())?;
         let pid = process.pid();
         self.replicas_started += 1;
@@ -46,8 +42,8 @@ impl Demonstration {
 
     /// `kill -USR1` adds a replica.
     pub(super) fn add_by_signal(&mut self) {
-        let command =
-            crate::commands::Command::Add { group: GROUP.to_owned(), reset: Reset::default(), max_messages: 0 };
+        let group = self.kafka.group().to_owned();
+        let command = crate::commands::Command::Add { group, reset: Reset::default(), max_messages: 0 };
         if let Err(refusal) = self.carry_out(command) {
             self.screen.headline(&refusal);
         }
@@ -56,7 +52,8 @@ impl Demonstration {
     pub(super) fn note_frozen(&mut self, name: &str, is_frozen: bool) {
         let (kind, text) = if is_frozen {
             let text = format!(
-                "{name} is frozen (SIGSTOP). The group waits for it until its session timeout of 4 s has passed, and goes on without it."
+                "{name} is frozen (SIGSTOP). The group waits for it until {} has passed, and goes on without it.",
+                self.kafka.session_timeout()
             );
             (Kind::Freeze, text)
         } else {

@@ -10,8 +10,6 @@ use crate::arguments::Role;
 use crate::model::{Kind, ReplicaState};
 use crate::services::process::ServiceProcess;
 
-/// How long the replicas may take to receive the rest. It must be longer than the takeover from a killed replica.
-const CATCH_UP: Duration = Duration::from_secs(20);
 /// Once everything is received, how long the replicas may take to commit it before they are asked to stop, which commits as well. The mock
 /// broker refuses commits while a group forms anew, which takes three seconds.
 const COMMIT: Duration = Duration::from_millis(3500);
@@ -114,7 +112,7 @@ impl Demonstration {
     /// The producer has ended.
     pub(super) fn catch_up(&mut self) {
         self.model.phase = "receiving the rest";
-        self.phase = Phase::CatchingUp { until: Instant::now() + CATCH_UP, received_at: None };
+        self.phase = Phase::CatchingUp { until: Instant::now() + self.kafka.catch_up_time(), received_at: None };
     }
 
     /// Enters the next phase when it is time, and the next step of a story.

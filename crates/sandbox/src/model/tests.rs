@@ -14,7 +14,8 @@ struct Feed {
 
 impl Feed {
     fn new() -> Self {
-        let mut model = Model::new("demo", 2, "127.0.0.1:1".to_owned(), Producer::new(1, 1.0));
+        let broker = Broker { is_up: true, is_own: true, address: "127.0.0.1:1".to_owned() };
+        let mut model = Model::new("demo", 2, broker, Producer::new(1, 1.0));
         let now = Instant::now();
         for (name, pid) in [("a", 2), ("b", 3)] {
             model.add_replica(Replica::new(name, "g", pid, Reset::Earliest), now);

@@ -38,7 +38,7 @@ impl ServiceProcess {
     pub(crate) fn start(
         role: Role,
         name: &str,
-        settings: &[(&str, String)],
+        settings: &[(String, String)],
         events: UnboundedSender<Event>,
     ) -> Result<Self> {
         let program = std::env::current_exe().context("could not find this program's file")?;
@@ -49,7 +49,7 @@ impl ServiceProcess {
                 command.env_remove(variable);
             }
         }
-        command.envs(settings.iter().map(|(variable, value)| (variable, value)));
+        command.envs(settings.iter().cloned());
         command.env("LOG_FORMAT", "json");
         // With a process group of its own a service does not get the terminal's Ctrl-C: the sandbox stops its services in order.
         command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);

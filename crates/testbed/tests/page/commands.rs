@@ -8,7 +8,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rdkafka::{ClientConfig, Offset};
 use rustix::process::{Pid, test_kill_process};
 use serde_json::{Value, json};
-use testbed::Process;
+use testbed::{BrokerProcess, Process};
 
 use super::tab::{Sandbox, Tab, count, owners, replica};
 
@@ -279,6 +279,28 @@ fn repeats_that_no_kill_freeze_or_outage_explains_are_a_violation() {
     let (code, _) = sandbox.finish();
     assert_eq!(code, Some(1), "{}", sandbox.process.text());
     assert!(sandbox.process.text().contains("verdict: VIOLATED"), "{}", sandbox.process.text());
+}
+
+#[test]
+fn the_kafka_that_the_environment_names_is_used_and_not_taken_away() {
+    let broker = BrokerProcess::start();
+    let mut sandbox = Sandbox::start_with(&["--external", "--rate", "20"], &broker.variables());
+    let mut tab = sandbox.tab();
+    tab.wait_for_group("sandbox");
+    wait_for_more_messages(&mut tab, "sandbox");
+    let address = &broker.variables()[0].1;
+    assert_eq!(tab.state["broker"], json!({ "is_up": true, "is_own": false, "address": address }));
+    for refused in [json!({ "command": "broker-down" }), json!({ "command": "story", "name": "share" })] {
+        assert!(!tab.call(refused.clone()).0, "{refused}");
+    }
+    tab.done(json!({ "command": "new-group" }));
+    tab.wait_until("another group", |state| state["groups"].as_array().unwrap().len() == 2);
+    let name = tab.state["groups"][1]["name"].as_str().unwrap().to_owned();
+    assert!(name.starts_with("sandbox-"), "a name that no earlier sandbox has used: {name}");
+    tab.wait_for_group(&name);
+    wait_for_more_messages(&mut tab, &name);
+    let (code, _) = sandbox.finish();
+    assert_eq!(code, Some(0), "{}", sandbox.process.text());
 }
 
 #[test]

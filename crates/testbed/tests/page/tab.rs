@@ -20,7 +20,12 @@ pub(crate) struct Sandbox {
 
 impl Sandbox {
     pub(crate) fn start(arguments: &[&str]) -> Self {
-        let process = Process::start(binary("sandbox"), arguments, &[]);
+        Self::start_with(arguments, &[])
+    }
+
+    /// With environment variables.
+    pub(crate) fn start_with(arguments: &[&str], variables: &[(String, String)]) -> Self {
+        let process = Process::start(binary("sandbox"), arguments, variables);
         process.wait_for_text("/#token=");
         let text = process.text();
         let (_, link) = text.split_once("http://").expect("a link is printed");

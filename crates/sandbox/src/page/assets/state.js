@@ -6,7 +6,7 @@ export const state = {
   isReady: false,
   topic: { name: "", ends: [], oldest: [] },
   producer: { state: "running", rate: 1, acknowledged: 0, pid: 0 },
-  broker: { is_up: true, address: "" },
+  broker: { is_up: true, is_own: true, address: "" },
   groups: [],
   replicas: [],
   account: { state: "waiting", text: "", groups: [], acknowledged: 0, not_delivered: 0, is_final: false },

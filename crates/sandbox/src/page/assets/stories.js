@@ -14,6 +14,10 @@ export function build(asked) {
   ask = asked;
   parts = {
     list: make("div", { class: "row", role: "group", "aria-label": "Stories" }),
+    reason: make("p", {
+      class: "quiet", hidden: true,
+      text: "A story needs a topic and groups without a past. They play on the sandbox's own broker: cargo run -p sandbox",
+    }),
     playing: make("div", { class: "card playing", hidden: true }),
     title: make("h3"),
     claim: make("p", { class: "quiet" }),
@@ -22,7 +26,7 @@ export function build(asked) {
     free: make("button", { type: "button", text: "Back to the free sandbox", on: { click: () => ask({ command: "restart" }) } }),
   };
   parts.playing.append(parts.title, parts.claim, parts.steps, parts.proof, parts.free);
-  section.append(make("h2", { id: "stories-title", text: "Stories" }), parts.list, parts.playing);
+  section.append(make("h2", { id: "stories-title", text: "Stories" }), parts.list, parts.reason, parts.playing);
 }
 
 function drawList() {
@@ -41,7 +45,9 @@ export function draw() {
   drawList();
   const { story } = state;
   assign(parts.playing, "hidden", story === null);
+  assign(parts.reason, "hidden", state.broker.is_own);
   for (const button of parts.list.children) {
+    assign(button, "disabled", !state.broker.is_own);
     button.setAttribute("aria-pressed", String(button.dataset.story === story?.name));
   }
   if (story === null) {

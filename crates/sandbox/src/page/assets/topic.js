@@ -104,7 +104,8 @@ export function draw() {
   write(parts.broker, broker.is_up ? `▲ broker at ${broker.address}` : "▼ the broker is away");
   write(parts.toggle, broker.is_up ? "Take the broker away" : "Bring the broker back");
   assign(card.dataset, "broker", broker.is_up ? "up" : "down");
-  assign(parts.toggle, "disabled", state.account.is_final);
+  assign(parts.toggle, "disabled", state.account.is_final || !broker.is_own);
+  assign(parts.toggle, "title", broker.is_own ? "" : "This Kafka belongs to somebody else, so it is not taken away");
   drawHead();
   keep(parts.body, rows, topic.ends.map((_, partition) => partition), createRow);
   for (const [partition, row] of rows) {

@@ -1,0 +1,138 @@
+//! A Kafka that belongs to somebody else, with the settings of the services from this process' environment.
+
+use std::ffi::OsString;
+use std::fmt::{self, Write as _};
+use std::time::Duration;
+
+use kafka_config::{ConsumerSettings, Environment, Problems, ProducerSettings};
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+
+use super::Settings;
+use crate::GROUP;
+use crate::services::environment::is_setting;
+
+/// The most partitions that the page shows.
+pub(crate) const PARTITIONS_MAX: usize = 100;
+
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Settings that the sandbox decides for each of its services, or that several processes on one machine cannot share.
+const DECIDED_HERE: [&str; 9] = [
+    "CONSUMER_MAX_MESSAGES",
+    "HTTP_ADDR",
+    "KAFKA_AUTO_OFFSET_RESET",
+    "KAFKA_GROUP_ID",
+    "KAFKA_GROUP_INSTANCE_ID",
+    "KAFKA_LINGER_MS",
+    "LOG_FORMAT",
+    "PRODUCER_MAX_MESSAGES",
+    "PRODUCER_RATE_PER_SEC",
+];
+
+/// A Kafka that the environment names.
+pub(crate) struct ExternalKafka {
+    pub(crate) topic: String,
+    pub(crate) partitions: i32,
+    pub(crate) bootstrap_servers: String,
+    /// `KAFKA_GROUP_ID`, or the sandbox's own.
+    pub(crate) group: String,
+    /// What each service gets from the environment.
+    pub(crate) connection: Settings,
+    client: ConsumerSettings,
+}
+
+/// Why the Kafka cannot be used.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// Settings are wrong, and nothing was contacted.
+    Settings(String),
+    /// It does not answer, or its topic does not suit.
+    Kafka(String),
+}
+
+impl Refusal {
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Settings(_) => 64,
+            Self::Kafka(_) => 1,
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Settings(text) | Self::Kafka(text)) = self;
+        f.write_str(text)
+    }
+}
+
+impl ExternalKafka {
+    /// Checks the settings and asks for the topic's partitions.
+    pub(crate) fn connect() -> Result<Self, Refusal> {
+        let all: Vec<(OsString, OsString)> = std::env::vars_os().collect();
+        let group = all.iter().find(|(name, _)| name == "KAFKA_GROUP_ID").and_then(|(_, group)| group.to_str());
+        let group = group.filter(|group| !group.is_empty()).unwrap_or(GROUP).to_owned();
+        let is_kept = |name: &OsString| name.to_str().is_some_and(|name| !is_decided_here(name));
+        let kept = all.iter().filter(|(name, _)| is_kept(name)).cloned();
+        let own = (OsString::from("KAFKA_GROUP_ID"), OsString::from(&group));
+        let environment = Environment::from_pairs(kept.chain([own]));
+        let settings = ConsumerSettings::from_environment(&environment);
+        let client = match (settings, ProducerSettings::from_environment(&environment)) {
+            (Ok(client), Ok(_)) => client,
+            (consumer, producer) => return Err(Refusal::Settings(problems([consumer.err(), producer.err()]))),
+        };
+        let config = client.properties.client_config();
+        if config.get("sasl.mechanism") == Some("OAUTHBEARER") {
+            let text = "KAFKA_SASL_MECHANISM: the sandbox has no tokens for its own look at the group's offsets; use another mechanism";
+            return Err(Refusal::Settings(text.to_owned()));
+        }
+        let (topic, bootstrap_servers) = (client.connection.topic.clone(), client.connection.bootstrap_servers.clone());
+        let partitions = partitions(&config, &topic, &bootstrap_servers)?;
+        let kept = all.into_iter().filter(|(name, _)| is_kept(name));
+        let connection = kept
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .filter(|(name, _)| is_setting(name))
+            .collect();
+        Ok(Self { topic, partitions, bootstrap_servers, group, connection, client })
+    }
+
+    pub(super) fn client_config(&self) -> ClientConfig {
+        self.client.properties.client_config()
+    }
+}
+
+fn is_decided_here(name: &str) -> bool {
+    DECIDED_HERE.contains(&name.strip_suffix("_FILE").unwrap_or(name))
+}
+
+/// The problems of both services, each once, with what to do if this build is the reason.
+fn problems(of_services: [Option<Problems>; 2]) -> String {
+    let mut all = Vec::new();
+    for problem in of_services.into_iter().flatten().flat_map(|problems| problems.0) {
+        if !all.contains(&problem) {
+            all.push(problem);
+        }
+    }
+    let mut text = Problems(all).to_string();
+    if !cfg!(feature = "tls") {
+        let next_step = "cargo run -p sandbox --features tls -- --external";
+        write!(text, "\nThis build has neither TLS nor SCRAM. If the Kafka needs them: {next_step}")
+            .unwrap_or_default();
+    }
+    text
+}
+
+fn partitions(config: &ClientConfig, topic: &str, servers: &str) -> Result<i32, Refusal> {
+    let unreachable = |error| Refusal::Kafka(format!("no answer from {servers}: {error}"));
+    let client: BaseConsumer = config.create().map_err(unreachable)?;
+    let metadata = client.fetch_metadata(Some(topic), ANSWER_TIMEOUT).map_err(unreachable)?;
+    let count = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
+    match count {
+        0 => Err(Refusal::Kafka(format!("there is no topic `{topic}` at {servers}, or it may not be seen: create it"))),
+        1..=PARTITIONS_MAX => Ok(i32::try_from(count).unwrap_or(i32::MAX)),
+        _ => Err(Refusal::Kafka(format!(
+            "topic `{topic}` has {count} partitions, and the page shows up to {PARTITIONS_MAX}"
+        ))),
+    }
+}
