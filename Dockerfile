@@ -5,10 +5,10 @@
 #   docker build --target producer-svc --build-arg CARGO_FEATURES=otel .     (with traces)
 #   docker build --target audit -t audit .
 
-FROM rust:1.95-bookworm AS tools
+FROM rust:1.95.0-bookworm AS tools
 WORKDIR /build
 ENV CARGO_TERM_COLOR=never
-RUN cargo install --locked cargo-chef@0.1.78 cargo-auditable@0.7.7
+RUN cargo install --locked cargo-chef@0.1.78 cargo-auditable@0.7.7 auditable2cdx@0.1.2
 
 # cargo-chef reduces the sources to a recipe that names the dependencies only. While the recipe stays the same, Docker takes the
 # layer with the compiled dependencies from its cache.
@@ -25,10 +25,13 @@ RUN cargo chef cook --release --locked --features "${CARGO_FEATURES}" --recipe-p
 COPY . .
 # cargo-auditable embeds the list of dependencies in the binaries, where `cargo audit bin` and image scanners find it.
 RUN cargo auditable build --release --locked --features "${CARGO_FEATURES}" -p producer-svc -p consumer-svc
+# The same list as a document of its own in the image (CycloneDX).
+RUN auditable2cdx target/release/producer-svc > target/release/producer-svc.cdx.json && \
+    auditable2cdx target/release/consumer-svc > target/release/consumer-svc.cdx.json
 
 # Not part of the stage above, so that only the image of the audit needs it.
 FROM build AS build-audit
-RUN cargo auditable build --release --locked -p audit
+RUN cargo auditable build --release --locked -p audit && auditable2cdx target/release/audit > target/release/audit.cdx.json
 
 # What all images share. The base image has no shell and no package manager.
 FROM gcr.io/distroless/cc-debian12:nonroot AS base
@@ -47,17 +50,20 @@ EXPOSE 8080
 FROM service AS producer-svc
 LABEL org.opencontainers.image.title="producer-svc" \
       org.opencontainers.image.description="Sends numbered, timestamped messages to a Kafka topic"
+COPY --from=build /build/target/release/producer-svc.cdx.json /usr/share/doc/kafka-pair/sbom.cdx.json
 COPY --from=build /build/target/release/producer-svc /usr/local/bin/producer-svc
 ENTRYPOINT ["/usr/local/bin/producer-svc"]
 
 FROM service AS consumer-svc
 LABEL org.opencontainers.image.title="consumer-svc" \
       org.opencontainers.image.description="One replica of a consumer group that logs each message it receives"
+COPY --from=build /build/target/release/consumer-svc.cdx.json /usr/share/doc/kafka-pair/sbom.cdx.json
 COPY --from=build /build/target/release/consumer-svc /usr/local/bin/consumer-svc
 ENTRYPOINT ["/usr/local/bin/consumer-svc"]
 
 FROM base AS audit
 LABEL org.opencontainers.image.title="audit" \
       org.opencontainers.image.description="Proves from the services' log lines what a consumer group delivered"
+COPY --from=build-audit /build/target/release/audit.cdx.json /usr/share/doc/kafka-pair/sbom.cdx.json
 COPY --from=build-audit /build/target/release/audit /usr/local/bin/audit
 ENTRYPOINT ["/usr/local/bin/audit"]
