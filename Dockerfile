@@ -8,7 +8,7 @@
 FROM rust:1.95.0-bookworm AS tools
 WORKDIR /build
 ENV CARGO_TERM_COLOR=never
-RUN cargo install --locked cargo-chef@0.1.78 cargo-auditable@0.7.7 auditable2cdx@0.1.2
+RUN cargo install --locked cargo-chef@0.1.78 cargo-auditable@0.7.7 auditable2cdx@0.1.0
 
 # cargo-chef reduces the sources to a recipe that names the dependencies only. While the recipe stays the same, Docker takes the
 # layer with the compiled dependencies from its cache.

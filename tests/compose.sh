@@ -63,6 +63,7 @@ nothing_left() {
     --describe --group demo | awk '$2 == "demo" {print $6}')
   [[ -n $lags && -z ${lags//[0[:space:]]/} ]]
 }
+password() { cat "deploy/kafka/development-only/$1-password"; }
 # scale REPLICAS [OPTION...]
 scale() { PRODUCER_RATE_PER_SEC=$RATE compose up -d --no-recreate --no-build --scale "consumer=$1" "${@:2}"; }
 
@@ -76,6 +77,11 @@ for service in producer consumer; do
   bytes=$(docker image inspect "kafka-pair/$service-svc:${IMAGE_TAG:-0.1.0}" --format '{{.Size}}')
   echo "$service-svc: $((bytes / 1000000)) MB"
   ((bytes <= 40000000)) || fail "the image is larger than 40 MB"
+  # The image has no shell: a container is created only to copy a file from it.
+  docker create --name "$one_off_container" "kafka-pair/$service-svc:${IMAGE_TAG:-0.1.0}" >/dev/null
+  docker cp -q "$one_off_container:/usr/share/doc/kafka-pair/sbom.cdx.json" "$work/sbom"
+  docker rm "$one_off_container" >/dev/null
+  grep -q '"bomFormat": *"CycloneDX"' "$work/sbom" && grep -q '"rdkafka-sys"' "$work/sbom" || fail "the image does not list its dependencies"
 done
 
 step "two replicas at $RATE messages/s"
@@ -89,6 +95,11 @@ wait_for 30 "both replicas receive messages" each_received
 wait_for 30 "both replicas are healthy" healthy consumer 2
 wait_for 30 "the producer is healthy" healthy producer 1
 ! grep -hE '"level":"(ERROR|WARN)"' "$work"/evidence/*.log || fail "a service logged a warning or an error at the start"
+
+# shellcheck disable=SC2046 # One word for each container.
+docker inspect $(compose ps -aq) >"$work/inspected"
+grep -q '"KAFKA_SASL_PASSWORD_FILE=' "$work/inspected" || fail "control: the environment of the services is not shown"
+! grep -qFf <(password consumer; password producer) "$work/inspected" || fail "docker inspect shows a password"
 
 step "3, 11 and 1 replicas"
 for replicas in 3 11 1; do
@@ -155,7 +166,6 @@ expect_exit() {
   fi
   echo "$service: exit code $code: $(grep -oE -- "$text" "$log" | tail -n 1)"
 }
-password() { cat "deploy/kafka/development-only/$1-password"; }
 exited() { grep -qF "Exited ($2)" <(status "$1"); }
 
 step "accounts: the producer's account can't read, the consumer's can't write, and without an account nothing works"

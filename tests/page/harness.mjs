@@ -18,10 +18,16 @@ export function launch() {
 
 /** A running sandbox. */
 export class Sandbox {
-  static async start(...options) {
+  static start(...options) {
+    return Sandbox.startWith({}, ...options);
+  }
+
+  /** With environment variables. */
+  static async startWith(variables, ...options) {
     const sandbox = new Sandbox();
     sandbox.text = "";
-    sandbox.process = spawn(`${target}/debug/sandbox`, options, { stdio: ["ignore", "pipe", "inherit"] });
+    const env = { ...process.env, ...variables };
+    sandbox.process = spawn(`${target}/debug/sandbox`, options, { env, stdio: ["ignore", "pipe", "inherit"] });
     sandbox.ended = new Promise((resolve) => sandbox.process.on("exit", resolve));
     sandbox.link = await new Promise((resolve, reject) => {
       sandbox.process.stdout.on("data", (data) => {
@@ -39,6 +45,22 @@ export class Sandbox {
     this.process.kill("SIGINT");
     return this.ended;
   }
+}
+
+/** A broker alone, and the variables that point to it. */
+export async function startBroker() {
+  const broker = spawn(`${target}/debug/sandbox`, ["--broker-only"], { stdio: ["ignore", "pipe", "inherit"] });
+  let text = "";
+  await new Promise((resolve, reject) => {
+    broker.stdout.on("data", (data) => {
+      text += data;
+      if (text.includes("sandbox consumer\n")) resolve();
+    });
+    broker.on("exit", () => reject(new Error(`the broker ended:\n${text}`)));
+  });
+  const value = (name) => text.match(new RegExp(`^export ${name}=(.*)$`, "m"))[1];
+  const variables = Object.fromEntries(["KAFKA_BOOTSTRAP_SERVERS", "KAFKA_TOPIC"].map((name) => [name, value(name)]));
+  return { variables, stop: () => broker.kill("SIGINT") };
 }
 
 /** Opens a tab, and collects what the browser complains about in `tab.complaints`. */

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
 
-import { Sandbox, formed, launch, open, press, send, until, violations } from "./harness.mjs";
+import { Sandbox, formed, launch, open, press, send, startBroker, until, violations } from "./harness.mjs";
 
 let browser;
 let sandbox;
@@ -186,4 +186,24 @@ test("a link to a story points at it, and the story plays to its proof", async (
   await press(tab, "Back to the free sandbox");
   await formed(tab);
   await proven();
+});
+
+test("with a Kafka of somebody else, what needs a broker of our own is greyed out with the reason", async () => {
+  const broker = await startBroker();
+  try {
+    sandbox = await Sandbox.startWith(broker.variables, "--external");
+    const tab = await open(browser, sandbox.link);
+    await formed(tab);
+    const toggle = tab.getByRole("button", { name: "Take the broker away" });
+    assert.equal(await toggle.isDisabled(), true);
+    assert.match(await toggle.getAttribute("title"), /belongs to somebody else/);
+    const stories = tab.locator("[data-story]");
+    assert.equal(await stories.count(), 6);
+    for (const story of await stories.all()) assert.equal(await story.isDisabled(), true);
+    await tab.getByText("A story needs a topic and groups without a past").waitFor();
+    assert.deepEqual(tab.complaints, []);
+    await proven();
+  } finally {
+    broker.stop();
+  }
 });
