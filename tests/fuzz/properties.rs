@@ -1,15 +1,21 @@
 //! What must hold for any bytes from outside. Each function is the body of a fuzz target and of a property test in `cargo test`.
 
 use audit::{Account, Lines, Options, each_line};
+use journal::Entry;
 use kafka_config::{ConsumerSettings, Environment, ProducerSettings, VARIABLES};
 use message::{EXCERPT_MAX_BYTES, KeyReader, KeyWriter, Payload, excerpt};
+use serde::de::IgnoredAny;
+use serde_json::Value;
 
 /// Values of messages. What is decoded is what a JSON parser reads, and what is shown of a value is short and printable.
 pub fn value(bytes: &[u8]) {
     if let Ok(payload) = Payload::decode(Some(bytes)) {
-        let json: serde_json::Value = serde_json::from_slice(bytes).expect("what was decoded is JSON");
-        assert_eq!(json["num"].as_u64(), Some(payload.num));
-        assert_eq!(json["ts"].as_str(), Some(&*payload.ts));
+        serde_json::from_slice::<IgnoredAny>(bytes).expect("what was decoded is JSON");
+        // Fails if a field that is ignored has a number that is too large for a variable.
+        if let Ok(json) = serde_json::from_slice::<Value>(bytes) {
+            assert_eq!(json["num"].as_u64(), Some(payload.num));
+            assert_eq!(json["ts"].as_str(), Some(&*payload.ts));
+        }
     }
     let shown = excerpt(bytes);
     assert!(shown.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{shown:?}");
@@ -38,8 +44,9 @@ pub fn log(bytes: &[u8]) {
     let judge = |options: Options| {
         let (mut account, mut lines) = (Account::new(options), Lines::default());
         each_line(bytes, &mut lines, |line| {
-            let entry = serde_json::to_string(&line.entry).expect("an entry is JSON");
-            assert_eq!(serde_json::from_str::<journal::Entry>(&entry).expect("it can be read"), line.entry);
+            let written = serde_json::to_string(&line.entry).expect("an entry is JSON");
+            let read: Entry = serde_json::from_str(&written).expect("it can be read");
+            assert_eq!(without_latencies(&read), without_latencies(&line.entry));
             account.add(line);
         })
         .expect("reading from memory cannot fail");
@@ -51,6 +58,17 @@ pub fn log(bytes: &[u8]) {
     let first = judge(Options::complete());
     assert_eq!(judge(Options::complete()), first, "the same evidence has one verdict");
     judge(Options::default());
+}
+
+/// The parser of JSON may miss the nearest decimal fraction by a bit, and no verdict depends on these.
+fn without_latencies(entry: &Entry) -> Value {
+    let mut json = serde_json::to_value(entry).expect("an entry is JSON");
+    for name in ["latency_ms", "rate_per_sec"] {
+        if let Some(value) = json.get_mut(name) {
+            *value = Value::Null;
+        }
+    }
+    json
 }
 
 /// Settings, one in a line: the first byte chooses the variable, the rest is its value. Wrong ones are refused, and no secret is shown.

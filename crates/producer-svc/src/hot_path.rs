@@ -42,7 +42,7 @@ impl HotPath {
         books.resize(PARTITIONS);
         Self {
             books,
-            partitions: Partitions::new(Rate::Max, PARTITIONS),
+            partitions: Partitions::new(Rate::Max, Duration::ZERO, PARTITIONS),
             batch: Batch::new(run),
             num: 0,
             offsets: vec![0; PARTITIONS],

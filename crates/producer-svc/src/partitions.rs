@@ -2,16 +2,19 @@
 //!
 //! The key of a message is its identity and must not determine its partition, so the producer chooses partitions itself, in turn. At low
 //! rates each message goes to the next partition, so that every replica receives some. At higher rates a turn lasts longer, up to 1,024
-//! messages, because consecutive messages to one partition share a request, which doubles the throughput. A partition that has no room
-//! (see `backlog`) misses its turn, and one that has little gets a shorter one.
+//! messages, because consecutive messages to one partition share a request, which doubles the throughput. If messages linger, a turn lasts as
+//! long as they do: otherwise each would wait for others that go elsewhere. A partition that has no room (see `backlog`) misses its turn, and
+//! one that has little gets a shorter one.
 
 pub(crate) mod backlog;
 pub(crate) mod stalled;
 
+use std::time::Duration;
+
 use kafka_config::Rate;
 
 const LONGEST_TURN: u64 = 1024;
-/// Up to this rate a turn is one message.
+/// Up to this rate a turn is one message, unless messages linger.
 const SINGLE_MESSAGE_TURNS_UP_TO_PER_SEC: f64 = 1000.0;
 /// Above that rate, how long a turn lasts.
 const TURN_SECONDS: f64 = 0.01;
@@ -24,6 +27,7 @@ pub(crate) struct Partitions {
     /// How many partitions the topic has.
     count: usize,
     current: usize,
+    linger: Duration,
     /// Messages per turn.
     turn: u64,
     /// Messages left in the turn of the current partition; 0 if its turn is over.
@@ -41,14 +45,16 @@ pub(crate) struct Turn {
 }
 
 impl Partitions {
-    pub(crate) fn new(rate: Rate, count: usize) -> Self {
+    /// `linger` is how long a message waits for others to share a request with.
+    pub(crate) fn new(rate: Rate, linger: Duration, count: usize) -> Self {
         // The first turn is that of partition 0.
-        Self { pseq: vec![0; count], count, current: count.saturating_sub(1), turn: turn(rate), left_in_turn: 0 }
+        let current = count.saturating_sub(1);
+        Self { pseq: vec![0; count], count, current, linger, turn: turn(rate, linger), left_in_turn: 0 }
     }
 
     /// Sets the length of the next turns.
     pub(crate) fn set_rate(&mut self, rate: Rate) {
-        self.turn = turn(rate);
+        self.turn = turn(rate, self.linger);
         self.left_in_turn = self.left_in_turn.min(self.turn);
     }
 
@@ -100,12 +106,13 @@ impl Partitions {
 }
 
 /// Messages per turn at this rate.
-fn turn(rate: Rate) -> u64 {
-    match rate {
-        Rate::Max => LONGEST_TURN,
-        Rate::PerSec(rate) if rate <= SINGLE_MESSAGE_TURNS_UP_TO_PER_SEC => 1,
-        Rate::PerSec(rate) => ((rate * TURN_SECONDS) as u64).clamp(1, LONGEST_TURN),
-    }
+fn turn(rate: Rate, linger: Duration) -> u64 {
+    let messages = match rate {
+        Rate::Max => return LONGEST_TURN,
+        Rate::PerSec(rate) if rate <= SINGLE_MESSAGE_TURNS_UP_TO_PER_SEC => rate * linger.as_secs_f64(),
+        Rate::PerSec(rate) => rate * TURN_SECONDS,
+    };
+    (messages as u64).clamp(1, LONGEST_TURN)
 }
 
 #[cfg(test)]
@@ -133,13 +140,19 @@ mod tests {
 
     #[test]
     fn at_low_rates_each_message_goes_to_the_next_partition() {
-        let mut partitions = Partitions::new(Rate::PerSec(1.0), 3);
+        let mut partitions = Partitions::new(Rate::PerSec(1.0), Duration::ZERO, 3);
         assert_eq!(advance(&mut partitions, 7), [(0, 1), (1, 1), (2, 1), (0, 2), (1, 2), (2, 2), (0, 3)]);
     }
 
     #[test]
+    fn a_turn_lasts_as_long_as_messages_linger() {
+        let turn_at = |rate, linger_ms| turn(Rate::PerSec(rate), Duration::from_millis(linger_ms));
+        assert_eq!([turn_at(1000.0, 0), turn_at(1000.0, 5), turn_at(100.0, 5), turn_at(1.0, 5000)], [1, 5, 1, 5]);
+    }
+
+    #[test]
     fn after_a_change_of_the_rate_the_next_turn_is_as_long_as_that_rate_wants_it() {
-        let mut partitions = Partitions::new(Rate::PerSec(20_000.0), 2);
+        let mut partitions = Partitions::new(Rate::PerSec(20_000.0), Duration::ZERO, 2);
         assert_eq!(advance(&mut partitions, 3).last(), Some(&(0, 3)));
         partitions.set_rate(Rate::PerSec(1.0));
         assert_eq!(advance(&mut partitions, 3), [(0, 4), (1, 1), (0, 5)]);
@@ -147,7 +160,7 @@ mod tests {
 
     #[test]
     fn at_full_speed_consecutive_messages_go_to_one_partition() {
-        let mut partitions = Partitions::new(Rate::Max, 2);
+        let mut partitions = Partitions::new(Rate::Max, Duration::ZERO, 2);
         let issued = advance(&mut partitions, 2 * LONGEST_TURN as usize + 1);
         assert_eq!(issued[LONGEST_TURN as usize - 1], (0, 1024));
         assert_eq!(issued[LONGEST_TURN as usize], (1, 1));
@@ -156,7 +169,7 @@ mod tests {
 
     #[test]
     fn added_partitions_take_turns_and_removed_ones_do_not() {
-        let mut partitions = Partitions::new(Rate::PerSec(1.0), 2);
+        let mut partitions = Partitions::new(Rate::PerSec(1.0), Duration::ZERO, 2);
         advance(&mut partitions, 3);
         partitions.resize(3);
         assert_eq!(advance(&mut partitions, 3), [(1, 2), (2, 1), (0, 3)]);
@@ -167,7 +180,7 @@ mod tests {
 
     #[test]
     fn a_message_that_was_not_accepted_keeps_its_partition_and_pseq() {
-        let mut partitions = Partitions::new(Rate::PerSec(1.0), 2);
+        let mut partitions = Partitions::new(Rate::PerSec(1.0), Duration::ZERO, 2);
         assert_eq!(next(&mut partitions, |_| ENDLESS), Some((0, 1)));
         assert_eq!(next(&mut partitions, |_| ENDLESS), Some((0, 1)));
         partitions.skip();
@@ -179,7 +192,7 @@ mod tests {
         for (rate, queue) in
             [(Rate::PerSec(1.0), 60), (Rate::PerSec(5000.0), 600), (Rate::Max, 60_000), (Rate::Max, 600)]
         {
-            let mut partitions = Partitions::new(rate, 3);
+            let mut partitions = Partitions::new(rate, Duration::ZERO, 3);
             let mut backlog = Backlog::new(queue, Instant::now());
             backlog.resize(3);
             let share = queue / 6;
@@ -219,7 +232,7 @@ mod tests {
 
     #[test]
     fn nothing_is_sent_while_no_partition_has_room() {
-        let mut partitions = Partitions::new(Rate::Max, 2);
+        let mut partitions = Partitions::new(Rate::Max, Duration::ZERO, 2);
         assert_eq!(partitions.next(|_| 0), None);
         assert_eq!(partitions.next(|_| 3), Some(Turn { partition: 0, first_pseq: 1, left: 3 }));
         partitions.advance(2);

@@ -48,7 +48,7 @@ pub(crate) fn send_messages(
     control: &Control,
     shutdown: &Shutdown,
 ) -> Ending {
-    let ProducerSettings { connection, rate, pace, max_messages, queue_messages, properties, .. } = settings;
+    let ProducerSettings { connection, rate, linger, pace, max_messages, queue_messages, properties, .. } = settings;
     let Handles { journal, health, traces, detail } = handles;
     let expected_per_sec = match rate {
         Rate::PerSec(rate) => rate,
@@ -72,8 +72,20 @@ pub(crate) fn send_messages(
     let reports = Reports::new(&producer);
     let stalled = Stalled::new(Instant::now());
     let batch = Batch::new(run);
-    let mut sender =
-        Sender { producer: &producer, reports, topic, access, health, name, rate, pace, max_messages, batch, stalled };
+    let mut sender = Sender {
+        producer: &producer,
+        reports,
+        topic,
+        access,
+        health,
+        name,
+        rate,
+        linger,
+        pace,
+        max_messages,
+        batch,
+        stalled,
+    };
     let mut partitions = None;
     let mut failure = sender.send_until_stopped(&mut partitions, control, shutdown).err();
     shutdown.request();
@@ -102,6 +114,7 @@ struct Sender<'p> {
     /// The name of the topic.
     name: String,
     rate: Rate,
+    linger: Duration,
     pace: Duration,
     max_messages: u64,
     /// The messages of one call, in buffers that are used again.
@@ -123,7 +136,7 @@ impl Sender<'_> {
         let Some(found) = self.access.wait_for_topic(client, poll, &self.health, shutdown)? else {
             return Ok(());
         };
-        let partitions = partitions.insert(Partitions::new(self.rate, found.partitions));
+        let partitions = partitions.insert(Partitions::new(self.rate, self.linger, found.partitions));
         self.producer.context().books().enter_topic(found);
         // A second request saves half a second. librdkafka tries to acquire its producer id on each metadata answer. That fails while
         // its first connection is being replaced, and librdkafka would otherwise retry only after a timer.

@@ -49,6 +49,8 @@ pub struct ProducerSettings {
     pub connection: Connection,
     /// How fast to send (`PRODUCER_RATE_PER_SEC`).
     pub rate: Rate,
+    /// How long a message waits for others to share a request with (`KAFKA_LINGER_MS`).
+    pub linger: Duration,
     /// Messages that become due within this time may be sent together. Zero up to 1,000 messages per second.
     pub pace: Duration,
     /// The number of messages after which the producer stops; 0 means no limit (`PRODUCER_MAX_MESSAGES`).
@@ -85,7 +87,7 @@ impl ProducerSettings {
         if checker.problems.is_empty() {
             let queue_messages = properties.number("queue.buffering.max.messages").unwrap_or(u64::MAX);
             let pace = pace(rate, linger);
-            Ok(Self { connection, rate, pace, max_messages, runtime, queue_messages, properties })
+            Ok(Self { connection, rate, linger, pace, max_messages, runtime, queue_messages, properties })
         } else {
             Err(Problems(checker.problems))
         }
