@@ -15,7 +15,7 @@ claims! {
 }
 
 const THROTTLED: &str = "broker throttles this client";
-/// Messages a second, which are four times as many bytes as the quota permits.
+/// Messages a second: about four times as many bytes as the quota permits.
 const RATE: &str = "2000";
 const BYTES_PER_SECOND: u32 = 40_000;
 const OBSERVED: Duration = Duration::from_secs(45);

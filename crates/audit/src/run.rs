@@ -48,13 +48,13 @@ pub(crate) struct Run {
 }
 
 /// What the lines `run closed` of one run say together.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub(crate) struct Closed {
     pub(crate) accepted: u64,
     pub(crate) acknowledged: u64,
     pub(crate) rejected: u64,
     pub(crate) unknown: u64,
-    /// How many partitions the lines name, if all of them are there.
+    /// How many partitions all these lines name together, as each of them states.
     partition_count: usize,
     last_pseqs: BTreeMap<i32, u64>,
 }
@@ -71,7 +71,7 @@ impl Closed {
         }
     }
 
-    /// Whether all lines of the run have the same totals as this one.
+    /// Whether both state the same totals.
     fn has_totals_of(&self, other: &Self) -> bool {
         let totals = |closed: &Self| {
             (closed.accepted, closed.acknowledged, closed.rejected, closed.unknown, closed.partition_count)
@@ -113,7 +113,8 @@ impl Run {
         self.closed = Some(new);
     }
 
-    /// What the run said at its end, if it did, and if each of the lines that say so is there.
+    /// What the run stated at its end. `None` if it stated nothing, or if one of its closing lines is missing: then it is judged like a run
+    /// that was killed.
     pub(crate) fn closed(&self) -> Option<&Closed> {
         self.closed.as_ref().filter(|closed| closed.last_pseqs.len() >= closed.partition_count)
     }

@@ -61,7 +61,7 @@ impl Containment {
         let rates = rates(&producer, start, |partition| healthy.contains(&partition))?;
         let (before, during) = rates.split_at(BEFORE);
         let before = before.iter().sum::<f64>() / BEFORE as f64;
-        let shares: Vec<f64> = during.iter().take(DURING).map(|rate| rate / before).collect();
+        let shares: Vec<f64> = during.iter().map(|rate| rate / before).collect();
         let least = shares.iter().copied().fold(f64::INFINITY, f64::min);
         ensure!(least >= 0.9, "shares of their rate that the other partitions kept: {shares:.2?}");
         ensure!(resident < RESIDENT_MAX, "{resident} bytes");
@@ -83,9 +83,10 @@ impl Containment {
 fn rates(producer: &Process, start: SystemTime, of: impl Fn(i32) -> bool) -> Result<Vec<f64>> {
     let mut counts = vec![0; BEFORE + DURING];
     for line in producer.with_message("messages delivered") {
-        let interval = (delay(&line, start)?.as_secs_f64() / INTERVAL.as_secs_f64()) as usize;
-        let written_before = delay(&line, start)?.is_zero();
-        let Some(count) = counts.get_mut(interval).filter(|_| !written_before) else { continue };
+        let after = delay(&line, start)?;
+        let interval = after.div_duration_f64(INTERVAL) as usize;
+        // The delay of a line from before the start is zero.
+        let Some(count) = counts.get_mut(interval).filter(|_| !after.is_zero()) else { continue };
         let ranges: Vec<journal::Range> = serde_json::from_value(line.get("ranges").cloned().unwrap_or(Value::Null))?;
         *count += ranges.iter().filter(|range| of(range.partition)).map(journal::Range::count).sum::<u64>();
     }

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
-use kafka_config::{ConsumerSettings, Environment, Problems, ProducerSettings};
+use kafka_config::{Connection, ConsumerSettings, Environment, Problems, ProducerSettings};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
@@ -13,7 +13,7 @@ use crate::GROUP;
 use crate::services::environment::is_setting;
 
 /// The most partitions that the page shows.
-pub(crate) const PARTITIONS_MAX: usize = 100;
+const PARTITIONS_MAX: usize = 100;
 
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -39,7 +39,7 @@ pub(crate) struct ExternalKafka {
     pub(crate) group: String,
     /// What each service gets from the environment.
     pub(crate) connection: Settings,
-    client: ConsumerSettings,
+    config: ClientConfig,
 }
 
 /// Why the Kafka cannot be used.
@@ -73,37 +73,32 @@ impl ExternalKafka {
         let all: Vec<(OsString, OsString)> = std::env::vars_os().collect();
         let group = all.iter().find(|(name, _)| name == "KAFKA_GROUP_ID").and_then(|(_, group)| group.to_str());
         let group = group.filter(|group| !group.is_empty()).unwrap_or(GROUP).to_owned();
-        let is_kept = |name: &OsString| name.to_str().is_some_and(|name| !is_decided_here(name));
-        let kept = all.iter().filter(|(name, _)| is_kept(name)).cloned();
+        let is_passed_on =
+            |name: &OsString| name.to_str().is_some_and(|name| is_setting(name) && !DECIDED_HERE.contains(&name));
+        let passed_on: Vec<_> = all.iter().filter(|(name, _)| is_passed_on(name)).cloned().collect();
         let own = (OsString::from("KAFKA_GROUP_ID"), OsString::from(&group));
-        let environment = Environment::from_pairs(kept.chain([own]));
-        let settings = ConsumerSettings::from_environment(&environment);
-        let client = match (settings, ProducerSettings::from_environment(&environment)) {
-            (Ok(client), Ok(_)) => client,
+        let environment = Environment::from_pairs(passed_on.iter().cloned().chain([own]));
+        let consumer = ConsumerSettings::from_environment(&environment);
+        let settings = match (consumer, ProducerSettings::from_environment(&environment)) {
+            (Ok(settings), Ok(_)) => settings,
             (consumer, producer) => return Err(Refusal::Settings(problems([consumer.err(), producer.err()]))),
         };
-        let config = client.properties.client_config();
+        let config = settings.properties.client_config();
         if config.get("sasl.mechanism") == Some("OAUTHBEARER") {
             let text = "KAFKA_SASL_MECHANISM: the sandbox has no tokens for its own look at the group's offsets; use another mechanism";
             return Err(Refusal::Settings(text.to_owned()));
         }
-        let (topic, bootstrap_servers) = (client.connection.topic.clone(), client.connection.bootstrap_servers.clone());
+        let Connection { topic, bootstrap_servers, .. } = settings.connection;
         let partitions = partitions(&config, &topic, &bootstrap_servers)?;
-        let kept = all.into_iter().filter(|(name, _)| is_kept(name));
-        let connection = kept
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .filter(|(name, _)| is_setting(name))
-            .collect();
-        Ok(Self { topic, partitions, bootstrap_servers, group, connection, client })
+        // Settings that are not UTF-8 were refused above.
+        let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+        let connection = passed_on.into_iter().filter_map(text).collect();
+        Ok(Self { topic, partitions, bootstrap_servers, group, connection, config })
     }
 
     pub(super) fn client_config(&self) -> ClientConfig {
-        self.client.properties.client_config()
+        self.config.clone()
     }
-}
-
-fn is_decided_here(name: &str) -> bool {
-    DECIDED_HERE.contains(&name.strip_suffix("_FILE").unwrap_or(name))
 }
 
 /// The problems of both services, each once, with what to do if this build is the reason.
@@ -124,7 +119,11 @@ fn problems(of_services: [Option<Problems>; 2]) -> String {
 }
 
 fn partitions(config: &ClientConfig, topic: &str, servers: &str) -> Result<i32, Refusal> {
-    let unreachable = |error| Refusal::Kafka(format!("no answer from {servers}: {error}"));
+    let unreachable = |error| {
+        Refusal::Kafka(format!(
+            "no answer from {servers}: {error}. The command `sandbox producer` with the same settings logs the cause and what to do."
+        ))
+    };
     let client: BaseConsumer = config.create().map_err(unreachable)?;
     let metadata = client.fetch_metadata(Some(topic), ANSWER_TIMEOUT).map_err(unreachable)?;
     let count = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
