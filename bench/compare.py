@@ -5,6 +5,9 @@
     python3 bench/compare.py --quick              few messages: two minutes, once everything is built
     python3 bench/compare.py --only kafka-pair,c  these clients only
     python3 bench/compare.py --latency            latency at low rates, start and stop, and what one message a second costs
+    python3 bench/compare.py --values             larger values, and lz4
+    python3 bench/compare.py --crowd              latency beside a thousand connections that misbehave
+    python3 bench/compare.py --endurance 10       the memory of the services for ten minutes
 
 Needs Rust, a C compiler, make, zlib's headers, Python 3.11 with venv, and a Kafka: one that is given with --bootstrap-servers, or the
 distribution in --kafka-home or KAFKA_HOME, or Docker. A client that cannot be built or found is left out, with a line that says so.
@@ -22,7 +25,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from comparison import broker, builds, chart, latency, machine, report  # noqa: E402
+from comparison import broker, builds, chart, crowd, endurance, latency, machine, report, values  # noqa: E402
 from comparison.peers import Java, OwnProgram, RdkafkaPerformance, Services  # noqa: E402
 from comparison.process import Failed  # noqa: E402
 from comparison.rounds import PARTITIONS, Rounds  # noqa: E402
@@ -58,7 +61,11 @@ def parse():
         help="another version of the services: a folder with producer-svc, consumer-svc and audit",
     )
     parser.add_argument("--latency", action="store_true", help="measure latency, start and stop instead of throughput")
-    parser.add_argument("--seconds", type=int, help="with --latency: how long each rate is kept up")
+    parser.add_argument("--values", action="store_true", help="measure larger values and lz4")
+    parser.add_argument("--crowd", action="store_true", help="measure latency while a thousand connections misbehave")
+    parser.add_argument("--endurance", type=int, metavar="MINUTES", help="measure the memory of the services for so long")
+    parser.add_argument("--rates", type=lambda text: [int(rate) for rate in text.split(",")], help="with --latency: these rates only")
+    parser.add_argument("--seconds", type=int, help="with --latency and --crowd: how long each rate is kept up")
     parser.add_argument("--output", type=Path, default=builds.CACHE / "report.md", help="file for the tables; the chart is named .svg")
     options = parser.parse_args()
     if unknown := set(options.only) - set(NAMES):
@@ -150,8 +157,17 @@ def main():
         patience = QUICK_PATIENCE if options.quick else PATIENCE
         rounds = Rounds(peers.ours, peers.all, kafka.bootstrap, topics, options.messages, patience, say)
         rounds.warm_up()
+        sections = None
         if options.latency:
             sections = latency.Latencies(peers, kafka.bootstrap, topics, python, options, say).measure_all()
+        elif options.values:
+            sections = values.measure_all(peers, kafka.bootstrap, topics, options, patience, say)
+        elif options.crowd:
+            seconds = options.seconds or latency.SECONDS
+            sections = [crowd.measure(peers.ours, kafka.bootstrap, topics, seconds, options.rounds, say)]
+        elif options.endurance:
+            sections = [endurance.measure(peers.ours, kafka.bootstrap, topics, options.endurance, say)]
+        if sections:
             write(options, [describe(kafka, []), *sections], peers.missing)
             return
         for number in range(1, options.rounds + 1):

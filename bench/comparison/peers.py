@@ -53,8 +53,10 @@ class Peer:
     """The part of the messages that it gets."""
     keeps_account = False
     """Whether its logs can be audited."""
+    is_configurable = True
+    """Whether it can compress, and reads any value."""
 
-    def produce(self, bootstrap, topic, messages, partitions) -> Run:
+    def produce(self, bootstrap, topic, messages, partitions, compression) -> Run:
         raise NotImplementedError
 
     def consume(self, bootstrap, topic, messages) -> Run:
@@ -83,17 +85,24 @@ class RdkafkaPerformance(Peer):
         self.folder = folder
         self.program = folder / "examples" / "rdkafka_performance"
 
-    def produce(self, bootstrap, topic, messages, _):
-        size = KEY_BYTES + VALUE_BYTES
+    def produce(self, bootstrap, topic, messages, _, compression):
+        return self._send(bootstrap, topic, messages, "x" * (KEY_BYTES + VALUE_BYTES), compression)
+
+    def fill(self, bootstrap, topic, messages, size):
+        """Fills a topic with values of this size in bytes, which the services can decode."""
+        value = '{"num": 1, "ts": "2026-11-22 10:00:00", "padding": "%s"}'
+        self._send(bootstrap, topic, messages, value % ("x" * (size - len(value) + 2)), "none")
+
+    def _send(self, bootstrap, topic, messages, value, compression):
         options = {
             "linger.ms": LINGER_MS,
             "enable.idempotence": "true",
-            "compression.type": "none",
+            "compression.type": compression,
             "batch.size": BATCH_BYTES,
             "queue.buffering.max.messages": QUEUE_MESSAGES,
             "queue.buffering.max.kbytes": QUEUE_KILOBYTES,
         }
-        command = [self.program, "-P", "-q", "-t", topic, "-b", bootstrap, "-c", messages, "-a", "all", "-m", "x" * size, "-s", size]
+        command = [self.program, "-P", "-q", "-t", topic, "-b", bootstrap, "-c", messages, "-a", "all", "-m", value, "-s", len(value)]
         usage = measure(command + [word for name, value in options.items() for word in ("-X", f"{name}={value}")])
         return Run(messages, figure(r"failed\) in (\d+)ms", usage) / 1000, usage)
 
@@ -126,10 +135,12 @@ class RdkafkaPerformance(Peer):
 class OwnProgram(Peer):
     """A program of `bench/peers`, which prints the seconds."""
 
+    is_configurable = False
+
     def __init__(self, label, command, share=1.0):
         self.label, self.command, self.share = label, command, share
 
-    def produce(self, bootstrap, topic, messages, partitions):
+    def produce(self, bootstrap, topic, messages, partitions, _):
         usage = measure([*self.command, "produce", bootstrap, topic, messages, partitions])
         return Run(messages, figure(r"seconds ([\d.]+)", usage), usage)
 
@@ -150,7 +161,7 @@ class Java(Peer):
         told = Process([home / "bin/kafka-consumer-perf-test.sh", "--help"]).finish(60).output
         self.is_new = "--num-records" in told
 
-    def produce(self, bootstrap, topic, messages, _):
+    def produce(self, bootstrap, topic, messages, _, compression):
         properties = {
             "bootstrap.servers": bootstrap,
             "acks": "all",
@@ -158,7 +169,7 @@ class Java(Peer):
             "linger.ms": LINGER_MS,
             "batch.size": BATCH_BYTES,
             "buffer.memory": QUEUE_KILOBYTES * 1024,
-            "compression.type": "none",
+            "compression.type": compression,
         }
         pairs = [f"{name}={value}" for name, value in properties.items()]
         command = [self.home / "bin/kafka-producer-perf-test.sh", "--topic", topic, "--num-records", messages]
@@ -205,13 +216,14 @@ class Services(Peer):
     def log(self, topic, program):
         return self.logs / f"{topic}-{self.name}-{program}.log"
 
-    def produce(self, bootstrap, topic, messages, _):
+    def produce(self, bootstrap, topic, messages, _, compression):
         """From the line before the first send to the line that closes the run."""
         environment = {
             "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
             "KAFKA_TOPIC": topic,
             "PRODUCER_RATE_PER_SEC": "max",
             "PRODUCER_MAX_MESSAGES": str(messages),
+            "KAFKA_COMPRESSION_TYPE": compression,
         }
         log = self.log(topic, "producer")
         return self._run("producer-svc", log, messages, environment, "topic found", "run closed")

@@ -93,3 +93,34 @@ def idle_table(rows):
     lines = ["| client | RSS, MB | anonymous memory in it, MB | CPU, % of a core |", "|---|---|---|---|"]
     lines += [f"| {client} | {resident:.1f} | {anonymous:.1f} | {cpu:.2f} |" for client, resident, anonymous, cpu in rows]
     return "\n".join(lines)
+
+
+def end_to_end_table(rows):
+    """`rows` are (rate, linger, runs)."""
+    lines = ["| messages/s | linger, ms | p50, ms | p99, ms | p99.9, ms | highest, ms |", "|---|---|---|---|---|---|"]
+    for rate, linger, runs in rows:
+        columns = zip(*runs, strict=True)
+        cells = [spread(values, lambda value: value, lambda value: f"{value:.0f}") for values in columns]
+        lines.append("| " + " | ".join([f"{rate:,}", str(linger), *cells]) + " |")
+    return "\n".join(lines)
+
+
+def memory_table(rows, peaks):
+    """`rows` are (minute, MB of the producer, MB of the consumer)."""
+    lines = ["| after minute | producer-svc, RSS, MB | consumer-svc, RSS, MB |", "|---|---|---|"]
+    lines += [f"| {minute} | {producer:.1f} | {consumer:.1f} |" for minute, producer, consumer in rows]
+    lines.append(f"| peak | {peaks[0]:.1f} | {peaks[1]:.1f} |")
+    return "\n".join(lines)
+
+
+def crowd_table(runs):
+    """`runs` has (latency, crowd) of each run, by what was beside it."""
+    lines = ["| | p50, ms | p99, ms | p99.9, ms | peak RSS, MB | slowest probe, ms | opened |", "|---|---|---|---|---|---|---|"]
+    for name, measured in runs.items():
+        latencies, crowds = zip(*measured, strict=True)
+        cells = [spread(latencies, lambda run, field=field: getattr(run, field), millis) for field in ("p50", "p99", "p999")]
+        cells.append(spread(latencies, lambda run: run.peak_mb, lambda value: f"{value:.1f}"))
+        cells.append(spread(crowds, lambda crowd: crowd.slowest_probe * 1000, lambda value: f"{value:.0f}"))
+        cells.append(f"{sum(crowd.opened for crowd in crowds):,}")
+        lines.append("| " + " | ".join([name, *cells]) + " |")
+    return "\n".join(lines)

@@ -18,8 +18,8 @@ class Rounds:
     for a quiet machine.
     """
 
-    def __init__(self, ours, measured, bootstrap, topics, messages, patience, say):
-        self.ours, self.measured = ours, measured
+    def __init__(self, ours, measured, bootstrap, topics, messages, patience, say, compression="none"):
+        self.ours, self.measured, self.compression = ours, measured, compression
         self.bootstrap, self.topics, self.messages, self.patience, self.say = bootstrap, topics, messages, patience, say
         self.produced = {peer.name: [] for peer in measured}
         self.consumed = {peer.name: [] for peer in measured}
@@ -33,7 +33,7 @@ class Rounds:
         for _ in range(WARM_UP_ROUNDS):
             self.say(f"warming up with {report.number(messages)} messages")
             topic = self._create()
-            self.ours.produce(self.bootstrap, topic, messages, PARTITIONS)
+            self.ours.produce(self.bootstrap, topic, messages, PARTITIONS, self.compression)
             self.ours.consume(self.bootstrap, topic, messages)
             self.topics.delete([topic])
 
@@ -44,7 +44,7 @@ class Rounds:
         topics = {peer.name: self._create() for peer in peers}
         source = topics[self.ours.name]
         for peer in random.sample(peers, len(peers)):
-            self._run(number, peer, "produced", peer.produce, topics[peer.name], self._share(peer), PARTITIONS)
+            self._run(number, peer, "produced", peer.produce, topics[peer.name], self._share(peer), PARTITIONS, self.compression)
         for peer in random.sample(peers, len(peers)):
             self._run(number, peer, "consumed", peer.consume, source, self._share(peer))
         for peer in peers:
@@ -54,6 +54,11 @@ class Rounds:
         self.topics.delete(topics.values())
         for log in self.ours.logs.iterdir():
             log.unlink()
+
+    def consume(self, number, topic):
+        """One round of the consumers only. They read a topic that something else has filled."""
+        for peer in random.sample(self.measured, len(self.measured)):
+            self._run(number, peer, "consumed", peer.consume, topic, self._share(peer))
 
     def _create(self):
         topic = fresh()

@@ -34,6 +34,17 @@ impl Level {
             Self::Error => "ERROR",
         }
     }
+
+    /// The field in JSON, from the end of the field before it.
+    pub(crate) fn json(self) -> &'static [u8] {
+        match self {
+            Self::Trace => br#"","level":"TRACE""#,
+            Self::Debug => br#"","level":"DEBUG""#,
+            Self::Info => br#"","level":"INFO""#,
+            Self::Warn => br#"","level":"WARN""#,
+            Self::Error => br#"","level":"ERROR""#,
+        }
+    }
 }
 
 /// A line that was read back from a log.

@@ -43,8 +43,8 @@ pub struct Journal {
     format: Format,
     client_id: String,
     instance: String,
-    /// The same two as fields of a JSON object, each after a comma.
-    identity: String,
+    /// What follows the content of a line in JSON, up to its number: the same two as fields, and `account` in the second one.
+    tails: [String; 2],
     output: Mutex<Output>,
 }
 
@@ -93,8 +93,9 @@ impl Journal {
         };
         let (client_id, instance) = (client_id.to_owned(), instance.to_owned());
         let [client, process] = [&client_id, &instance].map(|text| Value::from(text.as_str()));
-        let identity = format!(",\"client_id\":{client},\"instance\":{process}");
-        Self { format, client_id, instance, identity, output: Mutex::new(output) }
+        let tails = ["", "\"account\":true,"]
+            .map(|account| format!(",\"client_id\":{client},\"instance\":{process},{account}\"seq\":"));
+        Self { format, client_id, instance, tails, output: Mutex::new(output) }
     }
 
     /// Writes a line that accounts for messages. It is never filtered and never buffered. [`Entry::Stopped`] is the last line: later
@@ -151,20 +152,14 @@ impl Journal {
     ) -> io::Result<()> {
         line.extend_from_slice(b"{\"timestamp\":\"");
         output.clock.write(line);
-        line.extend_from_slice(b"\",\"level\":\"");
-        line.extend_from_slice(level.name().as_bytes());
-        line.push(b'"');
+        line.extend_from_slice(level.json());
         // The content is an object with at least the field `message`. Its fields join the frame's: a comma replaces the brace before
         // them, and the brace behind them is removed.
         let start = line.len();
         content.serialize(&mut Serializer::new(&mut *line))?;
         line[start] = b',';
         line.pop();
-        line.extend_from_slice(self.identity.as_bytes());
-        if account {
-            line.extend_from_slice(b",\"account\":true");
-        }
-        line.extend_from_slice(b",\"seq\":");
+        line.extend_from_slice(self.tails[usize::from(account)].as_bytes());
         output.next_seq.serialize(&mut Serializer::new(&mut *line))?;
         line.push(b'}');
         Ok(())

@@ -3,6 +3,7 @@
 use std::ops::Deref;
 use std::time::{Duration, Instant};
 
+use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use sandbox::EmbeddedBroker;
 
@@ -63,12 +64,26 @@ impl Broker {
 
     /// Writes values as a foreign producer does: without keys, all to partition 0.
     pub fn write(&self, values: &[Option<&[u8]>]) {
+        self.write_all(values.iter().map(|value| (*value, None)));
+    }
+
+    /// Writes valid messages with these headers, each a name and a value, as a foreign producer does: without keys, all to partition 0.
+    pub fn write_with_headers<'a>(&self, messages: impl Iterator<Item = Vec<(&'a str, &'a [u8])>>) {
+        let value = br#"{"num": 1, "ts": "2026-11-22 10:00:00"}"#.as_slice();
+        self.write_all(messages.map(|headers| {
+            let add = |all: OwnedHeaders, (key, value)| all.insert(Header { key, value: Some(value) });
+            (Some(value), Some(headers.into_iter().fold(OwnedHeaders::new(), add)))
+        }));
+    }
+
+    fn write_all<'a>(&self, messages: impl Iterator<Item = (Option<&'a [u8]>, Option<OwnedHeaders>)>) {
         let mut config = self.client_config();
         let producer: BaseProducer =
             config.set("message.max.bytes", "10000000").create().expect("librdkafka creates a producer");
-        for value in values {
+        for (value, headers) in messages {
             let mut record: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(&self.topic).partition(0);
-            record.payload = *value;
+            record.payload = value;
+            record.headers = headers;
             producer.send(record).map_err(|(error, _)| error).expect("the queue has room");
         }
         producer.flush(Duration::from_secs(10)).expect("every message is written");

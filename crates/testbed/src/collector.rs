@@ -42,7 +42,13 @@ pub struct Span {
 #[derive(Debug)]
 pub struct Collector {
     address: SocketAddr,
-    spans: Arc<Mutex<Vec<Span>>>,
+    received: Arc<Mutex<Received>>,
+}
+
+#[derive(Debug, Default)]
+struct Received {
+    spans: Vec<Span>,
+    bodies: Vec<u8>,
 }
 
 impl Collector {
@@ -51,8 +57,8 @@ impl Collector {
         let executor = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("the runtime starts");
         let listener = executor.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("a port is free");
         let address = listener.local_addr().expect("an address");
-        let spans = Arc::new(Mutex::default());
-        let collected = Arc::clone(&spans);
+        let received = Arc::new(Mutex::default());
+        let collected = Arc::clone(&received);
         std::thread::spawn(move || {
             executor.block_on(async {
                 while let Ok((stream, _)) = listener.accept().await {
@@ -62,7 +68,7 @@ impl Collector {
                 }
             });
         });
-        Self { address, spans }
+        Self { address, received }
     }
 
     /// The value for `OTEL_EXPORTER_OTLP_ENDPOINT`.
@@ -72,23 +78,29 @@ impl Collector {
 
     /// The spans with this name so far.
     pub fn spans(&self, name: &str) -> Vec<Span> {
-        let spans = self.spans.lock().unwrap_or_else(PoisonError::into_inner);
-        spans.iter().filter(|span| span.name == name).cloned().collect()
+        let received = self.received.lock().unwrap_or_else(PoisonError::into_inner);
+        received.spans.iter().filter(|span| span.name == name).cloned().collect()
+    }
+
+    /// The bodies of all requests so far, one behind the other.
+    pub fn bodies(&self) -> Vec<u8> {
+        self.received.lock().unwrap_or_else(PoisonError::into_inner).bodies.clone()
     }
 }
 
 async fn collect(
     request: Request<Incoming>,
-    spans: Arc<Mutex<Vec<Span>>>,
+    received: Arc<Mutex<Received>>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     assert_eq!(request.uri().path(), "/v1/traces");
     let body = request.into_body().collect().await.expect("the request has a body").to_bytes();
+    let mut received = received.lock().unwrap_or_else(PoisonError::into_inner);
+    received.bodies.extend_from_slice(&body);
     let export = ExportTraceServiceRequest::decode(body).expect("the body is an export request");
-    let mut spans = spans.lock().unwrap_or_else(PoisonError::into_inner);
     for resource_spans in export.resource_spans {
         let resource_attributes = resource_spans.resource.map_or(Vec::new(), |resource| resource.attributes);
         for span in resource_spans.scope_spans.into_iter().flat_map(|scope| scope.spans) {
-            spans.push(Span {
+            received.spans.push(Span {
                 kind: span.kind(),
                 name: span.name,
                 id: (span.trace_id, span.span_id),

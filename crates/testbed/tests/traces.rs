@@ -4,6 +4,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::Index;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::TestRunner;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use testbed::{Broker, Collector, Span, consumer, producer};
 
@@ -79,6 +84,63 @@ fn a_failed_delivery_is_an_error_span_with_its_reason() {
     assert_eq!(sent.len(), 1);
     assert_eq!(sent[0].error.as_deref(), Some("authorization"));
     assert_attributes(&sent[0], &[("error.type", "authorization")]);
+}
+
+/// What another producer put into the headers is a context or nothing, and the message is received.
+#[test]
+fn any_headers_are_read_or_ignored() {
+    const MESSAGES: usize = 1000;
+    const VALID: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let changed = (any::<Index>(), any::<u8>()).prop_map(|(index, byte)| {
+        let mut text = VALID.as_bytes().to_vec();
+        text[index.index(VALID.len())] = byte;
+        text
+    });
+    let value = prop_oneof![vec(any::<u8>(), 0..80), changed, Just(VALID.as_bytes().to_vec())];
+    let mut runner = TestRunner::deterministic();
+    let messages = vec((value.clone(), value), MESSAGES).new_tree(&mut runner).unwrap().current();
+    let (broker, collector) = (Broker::start(1), Collector::start());
+    let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", &*collector.endpoint());
+    broker.write_with_headers(
+        messages.iter().map(|(parent, state)| vec![("traceparent", parent.as_slice()), ("tracestate", state)]),
+    );
+    let mut replica = consumer(&broker.variables(), "g", &[EXPORT_SOON, endpoint]);
+    replica.wait_until("all messages", |replica| replica.received_count() == MESSAGES as u64);
+    broker.wait_for_commits("g", 1, MESSAGES as i64);
+    assert_eq!(replica.stop().0, Some(0), "{}", replica.text());
+    let valid = messages.iter().filter(|(parent, _)| parent == VALID.as_bytes()).count();
+    let processed = collector.spans(&format!("process {}", broker.topic)).len();
+    assert!(valid > 0 && (valid..MESSAGES).contains(&processed), "{processed} spans, {valid} valid contexts");
+}
+
+#[test]
+fn no_secret_is_in_the_traces() {
+    const CANARY: &str = "hunter2-6fbe0c1d";
+    let (broker, collector) = (Broker::start(1), Collector::start());
+    let endpoint = collector.endpoint();
+    let settings = [
+        EXPORT_SOON,
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()),
+        ("KAFKA_PROP_SASL_KERBEROS_PRINCIPAL", CANARY),
+        ("RUST_LOG", "trace"),
+    ];
+    let mut replica = consumer(&broker.variables(), "g", &settings);
+    // A failed delivery has its reason in its span.
+    let refused = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED];
+    broker.cluster.request_errors(RDKafkaApiKey::Produce, &refused);
+    let more = [settings.as_slice(), &[("PRODUCER_MAX_MESSAGES", "20"), ("PRODUCER_RATE_PER_SEC", "100")]].concat();
+    let mut producer = producer(&broker.variables(), &more);
+    assert_eq!(producer.wait().code(), Some(1), "{}", producer.text());
+    replica.wait_until("messages", |replica| replica.received_count() > 0);
+    assert_eq!(replica.stop().0, Some(0), "{}", replica.text());
+    let bodies = String::from_utf8_lossy(&collector.bodies()).into_owned();
+    // Negative control: both services and the reason are in the text that is searched.
+    for expected in ["producer-svc", "consumer-svc", "authorization"] {
+        assert!(bodies.contains(expected), "{expected} is missing in {bodies}");
+    }
+    for text in [bodies, producer.text(), replica.text()] {
+        assert!(!text.contains(CANARY), "{text}");
+    }
 }
 
 #[test]

@@ -57,8 +57,8 @@ fn tokens_are_renewed_while_running_and_an_absent_identity_server_is_waited_for(
     resources: &Resources,
 ) -> Result<String> {
     const LIFETIME: Duration = Duration::from_secs(10);
-    /// Of each of the two processes: the first token, and four that follow it every 8 s.
-    const TOKENS: usize = 2 * 5;
+    /// Of each of the two processes: the first token, and eight that follow it every 8 s, which is more than a minute.
+    const TOKENS: usize = 2 * 9;
     let secured = resources.secured()?;
     let topic = Topic::create(&secured.endpoint(), 2)?;
     let (present, absent) = (identity_server(secured, LIFETIME)?, identity_server(secured, LIFETIME)?);

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-/// How many examples of each direction a frame has. Twenty frames a second show up to 800 messages a second one by one.
-const EXAMPLES_MAX: usize = 40;
+/// How many examples of each direction a frame has. With 25 frames a second that is more than the page shows one by one.
+const EXAMPLES_MAX: usize = 16;
 
 /// What travelled since the last frame.
 #[derive(Debug, Default, Serialize)]

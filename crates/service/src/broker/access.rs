@@ -26,6 +26,8 @@ const WARN_INTERVAL: Duration = Duration::from_secs(10);
 const REFUSAL_GRACE: Duration = Duration::from_secs(4);
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
+/// Timeout of a probe that holds up the loop. The producer catches up with what became due in the meantime only if it is below a second.
+const LOOP_PROBE_TIMEOUT: Duration = Duration::from_millis(500);
 /// Pause between two probes while the topic is awaited.
 const PROBE_PAUSE: Duration = Duration::from_millis(500);
 
@@ -169,17 +171,22 @@ impl Access {
     ///
     /// Blocks for at most a second. The errors that explain a failure arrive only when the client is polled.
     pub fn probe<C: ClientContext>(&self, client: &Client<C>) -> Option<usize> {
-        self.request_metadata(client, true)
+        self.request_metadata(client, PROBE_TIMEOUT, true)
     }
 
     /// Like [`probe`](Self::probe), but a broker that does not answer within the second is no obstacle. For a client whose other requests
     /// are answered: a broker that throttles it because of a quota lets this request wait as well.
     pub fn count_partitions<C: ClientContext>(&self, client: &Client<C>) -> Option<usize> {
-        self.request_metadata(client, false)
+        self.request_metadata(client, PROBE_TIMEOUT, false)
     }
 
-    fn request_metadata<C: ClientContext>(&self, client: &Client<C>, must_answer: bool) -> Option<usize> {
-        let (code, reason) = match client.fetch_metadata(Some(&self.topic), PROBE_TIMEOUT) {
+    fn request_metadata<C: ClientContext>(
+        &self,
+        client: &Client<C>,
+        timeout: Duration,
+        must_answer: bool,
+    ) -> Option<usize> {
+        let (code, reason) = match client.fetch_metadata(Some(&self.topic), timeout) {
             Ok(metadata) => match metadata.topics().first() {
                 Some(topic) => match topic.error() {
                     None if !topic.partitions().is_empty() => {
@@ -252,7 +259,7 @@ impl Access {
     /// To be called regularly by the loop. Probes at most once a second whether an obstacle still exists, logs it when it is time,
     /// and fails when waiting does not help.
     ///
-    /// A probe blocks for up to a second. None is made if `answer_pending`: a request is under way whose outcome will tell the same.
+    /// A probe blocks for up to half a second. None is made if `answer_pending`: a request is under way whose outcome will tell the same.
     ///
     /// # Errors
     /// The account is refused, or the client reports a fatal error.
@@ -267,7 +274,7 @@ impl Access {
             is_due
         };
         if is_due {
-            self.probe(client);
+            self.request_metadata(client, LOOP_PROBE_TIMEOUT, true);
         }
         self.fail_or_warn(client)
     }

@@ -9,6 +9,7 @@ use rdkafka::statistics::Broker;
 use super::metrics::Metrics;
 
 const LABELS: [&str; 2] = ["broker", "address"];
+const NOT_NEEDED_AFTER_MICROS: i64 = 5_000_000;
 const MICROS_PER_SECOND: f64 = 1e6;
 const MILLIS_PER_SECOND: f64 = 1e3;
 
@@ -30,6 +31,7 @@ struct Known {
     address: String,
     /// librdkafka's count, which starts at 0 again when the broker comes back to the metadata.
     disconnects: i64,
+    is_connected: bool,
 }
 
 impl BrokerMetrics {
@@ -66,8 +68,9 @@ impl BrokerMetrics {
         // to a broker that is listed as well.
         let brokers = statistics.brokers.values().filter(|broker| broker.nodeid >= 0 && broker.source != "logical");
         let listed: BTreeMap<i32, &Broker> = brokers.map(|broker| (broker.nodeid, broker)).collect();
-        for (id, known) in &self.known {
+        for (id, known) in &mut self.known {
             if !listed.contains_key(id) {
+                known.is_connected = false;
                 let id = id.to_string();
                 self.connected.with_label_values(&[id.as_str(), &known.address]).set(0);
                 self.latency.with_label_values(&[id.as_str(), &known.address]).set(0.0);
@@ -93,12 +96,18 @@ impl BrokerMetrics {
             self.disconnects.remove_label_values(&old).ok();
             self.latency.remove_label_values(&old).ok();
             self.throttled.remove_label_values(&old).ok();
-            *known = Known { address: broker.nodename.clone(), disconnects: 0 };
+            *known = Known { address: broker.nodename.clone(), ..Known::default() };
         }
         let labels = [name.as_str(), known.address.as_str()];
-        // A connection that is not needed is closed when it has been idle for long, and its state is then INIT.
-        let is_connected = matches!(broker.state.as_str(), "UP" | "REAUTH" | "INIT");
-        self.connected.with_label_values(&labels).set(is_connected.into());
+        match broker.state.as_str() {
+            "UP" | "REAUTH" => known.is_connected = true,
+            // A connection that is not needed stays in this state: librdkafka closes it when it has been idle for long.
+            "INIT" if broker.stateage >= NOT_NEEDED_AFTER_MICROS => known.is_connected = true,
+            // The same states come for a moment between two attempts to connect.
+            "INIT" | "DOWN" => {}
+            _ => known.is_connected = false,
+        }
+        self.connected.with_label_values(&labels).set(known.is_connected.into());
         let disconnects = broker.disconnects.unwrap_or(0);
         let new = if disconnects < known.disconnects { disconnects } else { disconnects - known.disconnects };
         known.disconnects = disconnects;
@@ -156,5 +165,20 @@ mod tests {
         brokers.update(&statistics(&[(1, "b:1", "CONNECT", 0)]));
         assert_eq!(value(connected, first), None, "the broker has another address");
         assert_eq!(value(connected, r#"address="b:1",broker="1""#), Some(0.0));
+        for (state, stateage, expected) in [
+            ("INIT", 1_000, 0.0),
+            ("UP", 9_000_000, 1.0),
+            ("DOWN", 1_000, 1.0),
+            ("INIT", 1_000, 1.0),
+            ("TRY_CONNECT", 1_000, 0.0),
+            ("DOWN", 1_000, 0.0),
+            ("INIT", 1_000, 0.0),
+            ("INIT", 6_000_000, 1.0),
+        ] {
+            let mut statistics = statistics(&[(1, "b:1", state, 0)]);
+            statistics.brokers.values_mut().for_each(|broker| broker.stateage = stateage);
+            brokers.update(&statistics);
+            assert_eq!(value(connected, r#"address="b:1",broker="1""#), Some(expected), "{state} for {stateage} µs");
+        }
     }
 }

@@ -17,7 +17,13 @@ export function make(tag, properties = {}, ...children) {
 /** Changes the text of an element, if it is another one. */
 export function write(element, text) {
   const wanted = String(text);
-  if (element.textContent !== wanted) element.textContent = wanted;
+  const [first] = element.childNodes;
+  // To change a text is cheaper than to replace it by another one.
+  if (first instanceof Text && element.childNodes.length === 1) {
+    if (first.data !== wanted) first.data = wanted;
+  } else if (element.textContent !== wanted) {
+    element.textContent = wanted;
+  }
 }
 
 /** Sets a property or attribute-like property, if it is another one. */

@@ -13,6 +13,8 @@ const FLIGHT_MS = 700;
 const DOTS_MAX = 150;
 /** Below this many messages a second, the dots say it all. */
 const DENSE_FROM = 20;
+/** From this many on, dots would be a cloud that says less than the lines, and that keeps the processor busy. */
+const CROWDED_FROM = 200;
 const RECTS_MS = 500;
 
 let context;
@@ -20,7 +22,7 @@ let dots = [];
 let rects = new Map();
 let measuredAt = 0;
 let isRunning = false;
-let frameAt = 0;
+let hasStreams = false;
 /** Messages per second, smoothed: sent in all, and received by replica. */
 let sentRate = 0;
 const receivedRates = new Map();
@@ -73,16 +75,26 @@ export function measure() {
   lastReceived = received;
   sentRate = state.producer.state === "running" ? state.producer.rate : 0;
   ratesAt = now;
-  if (isDense()) start();
+  // The lines stand still: they are drawn again when their strength may have changed.
+  if (isDense() || hasStreams) start();
+}
+
+function exceeds(limit) {
+  return sentRate > limit || [...receivedRates.values()].some((rate) => rate > limit);
 }
 
 function isDense() {
-  return sentRate > DENSE_FROM || [...receivedRates.values()].some((rate) => rate > DENSE_FROM);
+  return exceeds(DENSE_FROM);
+}
+
+/** Whether there are too many messages to follow single ones. */
+export function isCrowded() {
+  return exceeds(CROWDED_FROM);
 }
 
 /** Lets the messages of a frame fly. */
 export function launch(traffic) {
-  if (calm.matches || document.hidden) return;
+  if (calm.matches || document.hidden || isCrowded()) return;
   const now = performance.now();
   const room = () => dots.length < DOTS_MAX;
   traffic.sent_examples.forEach(([partition], index) => {
@@ -119,17 +131,17 @@ function curve([x1, y1, x2, y2], t) {
 }
 
 function step(now) {
-  frameAt = now;
   const style = getComputedStyle(stage);
   context.clearRect(0, 0, canvas.width, canvas.height);
-  if (isDense()) drawStreams(style);
+  hasStreams = isDense();
+  if (hasStreams) drawStreams(style);
   dots = dots.filter((dot) => now < dot.at + FLIGHT_MS);
   for (const dot of dots) {
     const progress = (now - dot.at) / FLIGHT_MS;
     const line = progress >= 0 && ends(dot);
     if (line) drawDot(dot, curve(line, progress * (2 - progress)), style);
   }
-  if (dots.length > 0 || isDense()) requestAnimationFrame(step);
+  if (dots.length > 0) requestAnimationFrame(step);
   else isRunning = false;
 }
 

@@ -31,6 +31,7 @@ function draw() {
   isDrawing = false;
   for (const part of parts) part.draw();
   flights.measure();
+  assign(document.body.dataset, "crowded", String(flights.isCrowded()));
 }
 
 function onFrame(frame) {
