@@ -3,12 +3,12 @@
 /// Name of the benchmark, and its instructions for [`MESSAGES`](crate::MESSAGES) messages.
 pub const MEASURED: &[(&str, u64)] = &[
     ("collect_ranges", 418470),
-    ("write_lines", 3658941),
-    ("write_summaries", 1495027),
-    ("producer_lines", 4610891),
-    ("producer_summary", 928035),
-    ("replica_lines", 5281699),
-    ("replica_summary", 1247890),
+    ("write_lines", 3247896),
+    ("write_summaries", 1491312),
+    ("producer_lines", 4174333),
+    ("producer_summary", 929656),
+    ("replica_lines", 4870689),
+    ("replica_summary", 1247868),
     ("encode_value", 143136),
     ("decode_value", 677104),
     ("write_key", 105027),

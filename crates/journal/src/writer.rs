@@ -104,7 +104,12 @@ impl Journal {
     /// # Errors
     /// The line was not, or not completely, written. The messages in it must then not be treated as processed.
     pub fn record(&self, level: Level, entry: &Entry) -> io::Result<()> {
-        self.write(level, entry, true, matches!(entry, Entry::Stopped(_)))
+        // Most lines are about single messages. Their names are written without a search for characters to escape.
+        match entry {
+            Entry::Delivered(content) => self.write(level, Some("message delivered"), content, true, false),
+            Entry::Received(content) => self.write(level, Some("message received"), content, true, false),
+            _ => self.write(level, None, entry, true, matches!(entry, Entry::Stopped(_))),
+        }
     }
 
     /// Writes any other line. A field that has the name of a field of the frame is written with a trailing underscore.
@@ -114,10 +119,18 @@ impl Journal {
     pub fn event(&self, level: Level, message: &str, fields: Map<String, Value>) -> io::Result<()> {
         let rename = |name: String| if FRAME.contains(&name.as_str()) { format!("{name}_") } else { name };
         let fields = fields.into_iter().map(|(name, value)| (rename(name), value)).collect();
-        self.write(level, &Event { message, fields: &fields }, false, false)
+        self.write(level, None, &Event { message, fields: &fields }, false, false)
     }
 
-    fn write<T: Serialize>(&self, level: Level, content: &T, account: bool, is_last: bool) -> io::Result<()> {
+    /// `message` is the field of that name, unless the content has it. It has nothing to escape.
+    fn write<T: Serialize>(
+        &self,
+        level: Level,
+        message: Option<&str>,
+        content: &T,
+        account: bool,
+        is_last: bool,
+    ) -> io::Result<()> {
         // A thread that panicked while holding the lock has left the output as a failed write would have.
         let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
         if output.is_closed {
@@ -130,8 +143,8 @@ impl Journal {
             line.push(b'\n');
         }
         match self.format {
-            Format::Json => self.write_json(level, content, account, &mut output, &mut line)?,
-            Format::Text { colour } => self.write_text(level, content, colour, &mut output, &mut line)?,
+            Format::Json => self.write_json(level, message, content, account, &mut output, &mut line)?,
+            Format::Text { colour } => self.write_text(level, message, content, colour, &mut output, &mut line)?,
         }
         line.push(b'\n');
         let written = output.write_line(&line, is_last);
@@ -145,6 +158,7 @@ impl Journal {
     fn write_json<T: Serialize>(
         &self,
         level: Level,
+        message: Option<&str>,
         content: &T,
         account: bool,
         output: &mut Output,
@@ -153,8 +167,13 @@ impl Journal {
         line.extend_from_slice(b"{\"timestamp\":\"");
         output.clock.write(line);
         line.extend_from_slice(level.json());
-        // The content is an object with at least the field `message`. Its fields join the frame's: a comma replaces the brace before
-        // them, and the brace behind them is removed.
+        if let Some(message) = message {
+            line.extend_from_slice(b",\"message\":\"");
+            line.extend_from_slice(message.as_bytes());
+            line.push(b'"');
+        }
+        // The content is an object with at least one field. Its fields join the frame's: a comma replaces the brace before them, and the
+        // brace behind them is removed.
         let start = line.len();
         content.serialize(&mut Serializer::new(&mut *line))?;
         line[start] = b',';
@@ -169,6 +188,7 @@ impl Journal {
     fn write_text<T: Serialize>(
         &self,
         level: Level,
+        message: Option<&str>,
         content: &T,
         colour: bool,
         output: &mut Output,
@@ -179,6 +199,7 @@ impl Journal {
         let mut fields = Map::new();
         fields.insert("timestamp".to_owned(), String::from_utf8_lossy(&timestamp).into());
         fields.insert("level".to_owned(), level.name().into());
+        fields.extend(message.map(|message| ("message".to_owned(), message.into())));
         if let Value::Object(content) = serde_json::to_value(content)? {
             fields.extend(content);
         }
@@ -208,7 +229,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::entry::{NextOffset, Received, Stopped};
+    use crate::entry::{Delivered, NextOffset, Received, Stopped};
     use crate::line::from_line;
 
     /// An output that keeps what is written, and can be made to fail after some bytes.
@@ -304,15 +325,28 @@ mod tests {
             run: Some(run),
             pseq: Some(1),
         });
+        let delivered = Entry::Delivered(Delivered {
+            num: 7,
+            ts: "2026-11-22 10:00:00".into(),
+            topic: "t".into(),
+            partition: 3,
+            offset: 11,
+            latency_ms: 0.25,
+            run,
+            pseq: 1,
+        });
         let Value::Object(fields) = serde_json::json!({"late": [1, 2], "error": "a\nb"}) else { unreachable!() };
         journal.record(Level::Info, &received).unwrap();
         journal.event(Level::Warn, "partitions \"late\"", fields.clone()).unwrap();
         journal.record(Level::Error, &stopped()).unwrap();
-        let text = out.text();
+        let (second, second_out) = self::journal(Format::Json);
+        second.record(Level::Info, &delivered).unwrap();
+        let text = out.text() + &second_out.text();
         let lines: Vec<&str> = text.lines().collect();
-        let expected = |seq: usize, level, account, content: Value| {
-            let timestamp = &lines[seq][r#"{"timestamp":""#.len()..][..24];
-            let (client_id, seq) = ("client", seq as u64);
+        let expected = |index: usize, level, account, content: Value| {
+            let timestamp = &lines[index][r#"{"timestamp":""#.len()..][..24];
+            // The last line is the first one of the second journal.
+            let (client_id, seq) = ("client", index as u64 % 3);
             let frame = Frame { timestamp, level, content: &content, client_id, instance: INSTANCE, account, seq };
             serde_json::to_string(&frame).unwrap()
         };
@@ -320,7 +354,9 @@ mod tests {
         let value = |content| serde_json::to_value(content).unwrap();
         assert_eq!(lines[0], expected(0, Level::Info, true, value(&received)));
         assert_eq!(lines[1], expected(1, Level::Warn, false, serde_json::to_value(event).unwrap()));
-        assert_eq!(lines[2], expected(2, Level::Error, true, value(&stopped())));
+        let stopped = stopped();
+        assert_eq!(lines[2], expected(2, Level::Error, true, value(&stopped)));
+        assert_eq!(lines[3], expected(3, Level::Info, true, value(&delivered)));
     }
 
     #[test]
