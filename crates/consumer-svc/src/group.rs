@@ -98,7 +98,7 @@ impl Group {
 
     /// Begins a session in each of the partitions: finds out where it begins, and writes that to the log.
     fn begin_sessions(&self, consumer: &BaseConsumer<Self>, partitions: &[i32]) -> Beginnings {
-        self.access.confirm();
+        self.access.confirm_membership();
         let begin = beginnings::find(consumer, &self.topic, partitions, self.reset);
         let mut state = self.state();
         state.membership.set_assigned(generation(consumer));
@@ -428,5 +428,59 @@ mod tests {
             group.receive_batch(&consumer, &inbox, 5, &mut received).unwrap();
         }
         assert_eq!(group.state().positions.processed().collect::<Vec<_>>(), [(0, Some(5))]);
+    }
+
+    /// librdkafka by itself commits nothing below the last committed offset.
+    #[test]
+    fn what_is_processed_after_the_position_has_fallen_is_committed() {
+        let until = Instant::now() + Duration::from_secs(20);
+        let broker = MockCluster::new(1).unwrap();
+        broker.create_topic("t", 1, 1).unwrap();
+        let servers = broker.bootstrap_servers();
+        let producer: BaseProducer = ClientConfig::new().set("bootstrap.servers", &servers).create().unwrap();
+        for _ in 0..5 {
+            producer.send(BaseRecord::<(), str>::to("t").partition(0).payload("x")).unwrap();
+        }
+        producer.flush(Duration::from_secs(20)).unwrap();
+
+        let consumer = consumer(&servers);
+        let group = consumer.context();
+        let inbox = Arc::new(Inbox::new(Arc::clone(&consumer)).unwrap());
+        group.receive_by(&inbox);
+        let begin = Beginnings { committed: vec![(0, 0)], ..Beginnings::default() };
+        group.state().positions.assign(&begin);
+        inbox.forward("t", &[0]);
+        consumer.assign(&beginnings::assignment("t", &begin).unwrap()).unwrap();
+        let mut received = Received::default();
+        let mut receive = |count: u64, max: usize| {
+            while received.total() < count {
+                assert!(Instant::now() < until);
+                inbox.wait(Duration::from_millis(10));
+                group.receive_batch(&consumer, &inbox, max, &mut received).unwrap();
+            }
+        };
+        let committed = || {
+            let mut list = TopicPartitionList::new();
+            list.add_partition("t", 0);
+            let offsets = consumer.committed_offsets(list, Duration::from_secs(5)).unwrap();
+            offsets.elements()[0].offset()
+        };
+        receive(5, 5);
+        consumer.commit_consumer_state(CommitMode::Sync).unwrap();
+        assert_eq!(committed(), Offset::Offset(5));
+        consumer.seek("t", 0, Offset::Offset(1), Duration::from_secs(5)).unwrap();
+        receive(6, 1);
+        while committed() != Offset::Offset(2) {
+            assert!(Instant::now() < until, "{:?} is committed", committed());
+            assert!(consumer.poll(Duration::from_millis(10)).is_none());
+        }
+        while group.state().positions.has_uncommitted() {
+            assert!(Instant::now() < until);
+            assert!(consumer.poll(Duration::from_millis(10)).is_none());
+        }
+        // From here on librdkafka goes on by itself.
+        receive(7, 1);
+        consumer.commit_consumer_state(CommitMode::Sync).unwrap();
+        assert_eq!(committed(), Offset::Offset(3));
     }
 }

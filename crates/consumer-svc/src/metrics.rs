@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use message::Bad;
 use prometheus::{Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 use rdkafka::Statistics;
+use rdkafka::statistics::Broker;
 use service::{LastTime, Metrics};
 
 use crate::fetching::Fetching;
@@ -130,6 +131,8 @@ impl ConsumerMetrics {
     }
 }
 
+/// Whether the client is connected to the leader. Connections to bootstrap servers have a negative number, as a missing leader has.
 fn has_leader(statistics: &Statistics, leader: i32) -> bool {
-    statistics.brokers.values().any(|broker| broker.nodeid == leader && broker.state == "UP")
+    let is_up = |broker: &Broker| matches!(broker.state.as_str(), "UP" | "REAUTH") && broker.source != "logical";
+    leader >= 0 && statistics.brokers.values().any(|broker| broker.nodeid == leader && is_up(broker))
 }

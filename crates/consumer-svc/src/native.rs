@@ -3,13 +3,17 @@
 pub(crate) mod inbox;
 
 use std::ffi::CString;
+use std::ptr;
 
+use rdkafka::TopicPartitionList;
 use rdkafka::bindings::{
-    rd_kafka_consumer_group_metadata, rd_kafka_consumer_group_metadata_destroy,
-    rd_kafka_consumer_group_metadata_generation_id, rd_kafka_get_watermark_offsets,
+    rd_kafka_commit_queue, rd_kafka_consumer_group_metadata, rd_kafka_consumer_group_metadata_destroy,
+    rd_kafka_consumer_group_metadata_generation_id, rd_kafka_get_watermark_offsets, rd_kafka_queue_get_consumer,
 };
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::types::RDKafkaRespErr;
+use service::NativeQueue;
 
 /// The generation (`classic`) or member epoch (`consumer`, KIP-848) that the coordinator assigned. Below 1 if there is none.
 #[expect(unsafe_code, reason = "rdkafka has no safe way to read the generation")]
@@ -24,6 +28,26 @@ pub(crate) fn generation<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> i32 
         let generation = rd_kafka_consumer_group_metadata_generation_id(metadata);
         rd_kafka_consumer_group_metadata_destroy(metadata);
         generation
+    }
+}
+
+/// Asks the coordinator to commit these offsets, whatever was committed before. The result arrives like that of a periodic commit.
+///
+/// # Errors
+/// Nothing was sent.
+#[expect(unsafe_code, reason = "rdkafka gives the result of a commit of one's own to nobody")]
+pub(crate) fn commit<C: ConsumerContext>(consumer: &BaseConsumer<C>, offsets: &TopicPartitionList) -> KafkaResult<()> {
+    let client = consumer.client().native_ptr();
+    // SAFETY: the client lives as long as the reference, and the handle of its queue is ours to give back.
+    let Some(queue) = (unsafe { NativeQueue::new(rd_kafka_queue_get_consumer(client)) }) else {
+        return Err(KafkaError::ConsumerCommit(RDKafkaRespErr::RD_KAFKA_RESP_ERR__UNKNOWN_GROUP.into()));
+    };
+    // SAFETY: the client and the queue are valid, and librdkafka copies the list. Without a function to call, the result goes to the queue.
+    let code = unsafe { rd_kafka_commit_queue(client, offsets.ptr(), queue.as_ptr(), None, ptr::null_mut()) };
+    if code == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
+        Ok(())
+    } else {
+        Err(KafkaError::ConsumerCommit(code.into()))
     }
 }
 

@@ -11,6 +11,7 @@ use service::Throttle;
 use tracing::{debug, warn};
 
 use crate::books::Next;
+use crate::native::commit;
 
 #[derive(Debug, Default, Clone, Copy)]
 struct Position {
@@ -21,6 +22,20 @@ struct Position {
     begin: Option<i64>,
     processed: Option<i64>,
     committed: Option<i64>,
+    commit: NextCommit,
+}
+
+/// Who commits the next stored offset.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum NextCommit {
+    /// librdkafka, at its interval, if the offset is higher than the last that was committed.
+    #[default]
+    Periodic,
+    /// This replica, because the position has fallen below the last committed offset: the broker has lost messages, or the topic was
+    /// created anew. librdkafka would commit nothing until the position has passed that offset again.
+    Own,
+    /// As above, and the request is under way.
+    Requested,
 }
 
 impl Position {
@@ -105,12 +120,19 @@ impl Positions {
     pub(crate) fn advance(&mut self, partition: i32, offset: i64) -> Option<Option<i64>> {
         let position = self.owned.get_mut(&partition)?;
         let expected = position.next.replace(offset + 1);
+        if expected.is_some_and(|expected| offset < expected) {
+            (position.processed, position.committed, position.commit) = (None, None, NextCommit::Own);
+        }
         (expected != Some(offset)).then_some(expected)
     }
 
     /// Stores offsets below which every message is accounted for. librdkafka may then commit them.
     pub(crate) fn store<C: ConsumerContext>(&mut self, consumer: &BaseConsumer<C>, next: &[Next]) {
         for (partition, offset) in next {
+            // These messages were received before the position fell.
+            if self.owned.get(partition).and_then(|position| position.next).is_some_and(|next| *offset > next) {
+                continue;
+            }
             // One list per partition, because librdkafka refuses a whole list if one of its partitions is no longer assigned.
             let mut list = TopicPartitionList::with_capacity(1);
             let stored = list
@@ -118,7 +140,16 @@ impl Positions {
                 .and_then(|()| consumer.store_offsets(&list));
             match stored {
                 Ok(()) => {
-                    self.owned.entry(*partition).or_default().processed = Some(*offset);
+                    let position = self.owned.entry(*partition).or_default();
+                    position.processed = Some(*offset);
+                    if position.commit == NextCommit::Own {
+                        position.commit = NextCommit::Requested;
+                        // The result comes as that of any commit. Once an offset was committed this way, librdkafka goes on from there.
+                        if let Err(error) = commit(consumer, &list) {
+                            position.commit = NextCommit::Own;
+                            debug!(partition, offset, %error, "offset not committed");
+                        }
+                    }
                 }
                 // Another replica owns the partition by now and will receive the uncommitted messages again.
                 Err(error) => debug!(partition, offset, %error, "offset not stored"),
@@ -134,8 +165,14 @@ impl Positions {
             match (element.error(), &cause, element.offset()) {
                 (Ok(()), None, Offset::Offset(offset)) => {
                     for positions in [&mut self.owned, &mut self.former] {
-                        if let Some(position) = positions.get_mut(&element.partition()) {
+                        if let Some(position) = positions.get_mut(&element.partition())
+                            // A higher offset was committed before the position fell.
+                            && position.processed.is_none_or(|processed| offset <= processed)
+                        {
                             position.committed = position.committed.max(Some(offset));
+                            if position.commit == NextCommit::Requested {
+                                position.commit = NextCommit::Periodic;
+                            }
                         }
                     }
                 }
@@ -148,6 +185,13 @@ impl Positions {
             }
         }
         let Some(error) = cause.filter(|_| !failed.is_empty()) else { return Commit::Succeeded };
+        for (partition, _) in &failed {
+            if let Some(position) = self.owned.get_mut(partition)
+                && position.commit == NextCommit::Requested
+            {
+                position.commit = NextCommit::Own;
+            }
+        }
         // On close, librdkafka commits all stored offsets once more, including those that are committed already. If another member
         // is leaving at that moment, the group may refuse this commit, on which nothing depends.
         failed.retain(|(partition, offset)| !self.is_committed(*partition, *offset));
@@ -212,6 +256,27 @@ mod tests {
         assert_eq!(positions.record_commit(refused(), &list(6)), Commit::Failed);
         positions.revoke(&[0]);
         assert_eq!(positions.record_commit(refused(), &list(5)), Commit::Redundant);
+    }
+
+    #[test]
+    fn after_the_position_has_fallen_only_commits_of_lower_offsets_count() {
+        let mut positions = Positions::new("t");
+        positions.assign(&Beginnings { committed: vec![(0, 0)], ..Beginnings::default() });
+        let commit = |positions: &mut Positions, offset| {
+            let mut list = TopicPartitionList::new();
+            list.add_partition_offset("t", 0, Offset::Offset(offset)).unwrap();
+            positions.record_commit(Ok(()), &list)
+        };
+        positions.advance(0, 9);
+        positions.owned.entry(0).or_default().processed = Some(10);
+        commit(&mut positions, 10);
+        assert!(!positions.has_uncommitted());
+        assert_eq!(positions.advance(0, 2), Some(Some(10)));
+        positions.owned.entry(0).or_default().processed = Some(3);
+        commit(&mut positions, 10);
+        assert_eq!(positions.not_committed(), [NextOffset { partition: 0, offset: 3 }], "10 was committed before");
+        commit(&mut positions, 3);
+        assert!(!positions.has_uncommitted());
     }
 
     #[test]

@@ -18,9 +18,13 @@ use crate::native::generation;
 use crate::native::inbox::{BATCH_MAX, Inbox};
 use crate::positions::Positions;
 
-/// How long the loop may wait for something to arrive, and therefore how late it notices a shutdown request.
-const WAIT: Duration = Duration::from_millis(100);
+/// How long the loop may wait at once. Messages, events and a request to stop wake it earlier.
+const IDLE: Duration = Duration::from_secs(1);
+/// How long polling the consumer may block while the topic is awaited.
+const POLL: Duration = Duration::from_millis(100);
 const UPKEEP_INTERVAL: Duration = Duration::from_millis(200);
+/// Events served at once, so that the loop gets to its other duties however many there are.
+const EVENTS_AT_ONCE: usize = 1024;
 const OFFSETS_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Receives messages until enough are received, an error occurs, or `shutdown` is requested; then leaves the group.
@@ -109,7 +113,7 @@ pub(crate) struct Replica {
 impl Replica {
     fn receive_until_stopped(&self, shutdown: &Shutdown) -> Result<(), Failure> {
         // Subscribing only when the topic exists, because librdkafka reports a missing topic once and in its own words.
-        let poll = || drop(self.consumer.poll(WAIT));
+        let poll = || drop(self.consumer.poll(POLL));
         let Some(found) = self.access.wait_for_topic(self.consumer.client(), poll, &self.health, shutdown)? else {
             return Ok(());
         };
@@ -121,6 +125,8 @@ impl Replica {
         let mut received = Received::default();
         let mut received_before = 0;
         let mut upkeep_at = Instant::now();
+        // Whether something has arrived since the last upkeep, which is then due soon, because readiness and metrics may have changed.
+        let mut has_news = true;
         // When a message last arrived, or when there was last a reason for none to arrive.
         let mut served_at = upkeep_at;
         while !shutdown.is_requested() {
@@ -135,11 +141,14 @@ impl Replica {
                 return Ok(());
             }
             if received.total() == before && errors.is_empty() && !has_events {
-                self.inbox.wait(WAIT);
+                self.inbox.wait(if has_news { UPKEEP_INTERVAL } else { IDLE });
+            } else {
+                has_news = true;
             }
             let now = Instant::now();
             if now.saturating_duration_since(upkeep_at) >= UPKEEP_INTERVAL {
                 upkeep_at = now;
+                has_news = false;
                 group.account(&self.consumer, |books| books.tick(now)).map_err(Failure::Journal)?;
                 let obstacle = self.access.obstacle();
                 let is_receiving = received.total() > received_before;
@@ -166,7 +175,10 @@ impl Replica {
     /// was anything.
     fn serve_events(&self, received: &mut Received) -> Result<bool, Failure> {
         let has_events = self.inbox.has_events();
-        while self.inbox.has_events() {
+        for _ in 0..EVENTS_AT_ONCE {
+            if !self.inbox.has_events() {
+                break;
+            }
             match self.consumer.poll(Duration::ZERO) {
                 Some(Ok(message)) => {
                     let message = NativeMessage::from(&message);

@@ -210,6 +210,22 @@ fn a_client_can_be_created_with_both_group_protocols() {
 }
 
 #[test]
+fn a_replica_refuses_properties_without_which_it_cannot_tell_whether_it_is_served() {
+    for (variable, refused, accepted) in
+        [("KAFKA_PROP_FETCH_WAIT_MAX_MS", "5001", "5000"), ("KAFKA_PROP_STATISTICS_INTERVAL_MS", "0", "100")]
+    {
+        assert_eq!(variables_of(&consumer(&[(variable, refused)]).unwrap_err()), [variable]);
+        assert!(consumer(&[(variable, accepted)]).is_ok());
+    }
+}
+
+#[test]
+fn a_queue_without_a_limit_is_one_for_the_producer_too() {
+    let queue = |value| producer(&[("KAFKA_PROP_QUEUE_BUFFERING_MAX_MESSAGES", value)]).unwrap().queue_messages;
+    assert_eq!((queue("0"), queue("7")), (u64::MAX, 7));
+}
+
+#[test]
 fn linger_is_derived_from_the_rate_unless_it_is_set() {
     let linger = |extra: &[(&str, &str)]| property(&producer(extra).unwrap().properties, "linger.ms").unwrap();
     assert_eq!(linger(&[]), "0");

@@ -2,7 +2,8 @@
 //! sandbox does, sets it; the service by itself never changes its rate.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::Thread;
 
 use kafka_config::Rate;
 
@@ -12,6 +13,8 @@ pub struct Control {
     /// Whether the loop should look at `pace`: reading this costs the loop next to nothing.
     is_changed: AtomicBool,
     pace: Mutex<Pace>,
+    /// The thread of the loop, which a change wakes.
+    thread: OnceLock<Thread>,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq)]
@@ -47,7 +50,15 @@ impl Control {
             _ => return Err(NotACommand),
         }
         self.is_changed.store(true, Ordering::Release);
+        if let Some(thread) = self.thread.get() {
+            thread.unpark();
+        }
         Ok(())
+    }
+
+    /// Whether the loop has not yet taken up the last change.
+    pub(crate) fn is_changed(&self) -> bool {
+        self.is_changed.load(Ordering::Acquire)
     }
 
     fn pace(&self) -> MutexGuard<'_, Pace> {
@@ -64,7 +75,9 @@ pub(crate) struct Controlled<'a> {
 }
 
 impl<'a> Controlled<'a> {
+    /// From now on, a change wakes the present thread.
     pub(crate) fn new(control: &'a Control, rate: Rate) -> Self {
+        control.thread.get_or_init(std::thread::current);
         Self { control, rate, is_paused: false }
     }
 

@@ -30,8 +30,10 @@ use crate::partitions::Partitions;
 use crate::partitions::stalled::Stalled;
 use crate::schedule::Schedule;
 
-/// How long the loop may block at once, and therefore how late it notices a shutdown request.
-const POLL: Duration = Duration::from_millis(100);
+/// How long the loop may block at once. Reports, a request to stop and another rate wake it earlier.
+const IDLE: Duration = Duration::from_secs(1);
+/// Pause after librdkafka has refused a message for another reason than a full queue, and between two looks for the topic.
+const PAUSE: Duration = Duration::from_millis(100);
 /// Events served at once, so that the loop gets to its other duties however many there are.
 const EVENTS_AT_ONCE: usize = 1024;
 /// While the loop waits for the last outcomes, how long it waits at once.
@@ -69,7 +71,10 @@ pub(crate) fn send_messages(
             return Failure::Settings(access.properties().refused(&error)).into();
         }
     };
-    let reports = Reports::new(&producer);
+    let reports = match Reports::new(&producer) {
+        Ok(reports) => reports,
+        Err(source) => return Failure::Client { step: "create the queue of reports", source }.into(),
+    };
     let stalled = Stalled::new(Instant::now());
     let batch = Batch::new(run);
     let mut sender = Sender {
@@ -85,11 +90,13 @@ pub(crate) fn send_messages(
         max_messages,
         batch,
         stalled,
+        control,
+        shutdown,
     };
     let mut partitions = None;
-    let mut failure = sender.send_until_stopped(&mut partitions, control, shutdown).err();
+    let mut failure = sender.send_until_stopped(&mut partitions).err();
     shutdown.request();
-    sender.finish(shutdown);
+    sender.finish();
 
     let mut books = producer.context().books();
     books.close(partitions.iter().flat_map(Partitions::last_pseqs));
@@ -120,20 +127,17 @@ struct Sender<'p> {
     /// The messages of one call, in buffers that are used again.
     batch: Batch,
     stalled: Stalled,
+    control: &'p Control,
+    shutdown: &'p Shutdown,
 }
 
 impl Sender<'_> {
     /// Sets `partitions` once the broker has returned the metadata of the topic.
-    fn send_until_stopped(
-        &mut self,
-        partitions: &mut Option<Partitions>,
-        control: &Control,
-        shutdown: &Shutdown,
-    ) -> Result<(), Failure> {
+    fn send_until_stopped(&mut self, partitions: &mut Option<Partitions>) -> Result<(), Failure> {
         // Requesting the topic before the first message reports a missing topic at once.
         let client = self.producer.client();
-        let poll = || self.serve_reports(POLL);
-        let Some(found) = self.access.wait_for_topic(client, poll, &self.health, shutdown)? else {
+        let poll = || self.serve_next_reports(PAUSE);
+        let Some(found) = self.access.wait_for_topic(client, poll, &self.health, self.shutdown)? else {
             return Ok(());
         };
         let partitions = partitions.insert(Partitions::new(self.rate, self.linger, found.partitions));
@@ -141,24 +145,24 @@ impl Sender<'_> {
         // A second request saves half a second. librdkafka tries to acquire its producer id on each metadata answer. That fails while
         // its first connection is being replaced, and librdkafka would otherwise retry only after a timer.
         self.access.probe(client);
-        self.send_all(partitions, control, shutdown)?;
-        self.wait_for_outcomes(shutdown)
+        let mut upkeep = Upkeep::new();
+        self.send_all(partitions, &mut upkeep)?;
+        self.wait_for_outcomes(&mut upkeep)
     }
 
-    fn send_all(&mut self, partitions: &mut Partitions, control: &Control, shutdown: &Shutdown) -> Result<(), Failure> {
-        let mut controlled = Controlled::new(control, self.rate);
+    fn send_all(&mut self, partitions: &mut Partitions, upkeep: &mut Upkeep) -> Result<(), Failure> {
+        let mut controlled = Controlled::new(self.control, self.rate);
         let mut schedule = Schedule::new(self.rate, self.pace, Instant::now());
-        let mut upkeep = Upkeep::new();
         let mut num = 0;
-        while !shutdown.is_requested() && (self.max_messages == 0 || num < self.max_messages) {
+        while !self.shutdown.is_requested() && (self.max_messages == 0 || num < self.max_messages) {
             let now = Instant::now();
             if let Some(rate) = controlled.new_rate() {
                 schedule = Schedule::new(rate, self.pace, now);
                 partitions.set_rate(rate);
             }
             if controlled.is_paused() {
-                self.rest(POLL, now);
-                self.do_upkeep(&mut upkeep, Some(partitions), now)?;
+                self.rest(IDLE, now);
+                self.do_upkeep(upkeep, Some(partitions), now)?;
                 continue;
             }
             let left = if self.max_messages == 0 { u64::MAX } else { self.max_messages - num };
@@ -172,28 +176,28 @@ impl Sender<'_> {
                     }
                     // Back-pressure, until a message has its outcome. The messages were not issued, so the next attempt uses the same
                     // numbers.
-                    SendResult::NoRoom => self.wait_for_report(POLL, now),
+                    SendResult::NoRoom => self.wait_for_report(IDLE, now),
                     // Either the topic has changed, or the client has a fatal error, which the upkeep detects.
                     SendResult::Refused(code) => {
                         self.access.handle_error(Some(code), &KafkaError::MessageProduction(code).to_string());
                         partitions.skip();
-                        self.rest(POLL, now);
+                        self.rest(PAUSE, now);
                         upkeep.request_metadata();
                     }
                 },
             }
-            self.do_upkeep(&mut upkeep, Some(partitions), now)?;
+            self.do_upkeep(upkeep, Some(partitions), now)?;
         }
         Ok(())
     }
 
     /// After the last message, waits until every message has its outcome or the shutdown is requested.
-    fn wait_for_outcomes(&mut self, shutdown: &Shutdown) -> Result<(), Failure> {
-        let mut upkeep = Upkeep::new();
-        while !shutdown.is_requested() && self.outstanding() > 0 {
+    fn wait_for_outcomes(&mut self, upkeep: &mut Upkeep) -> Result<(), Failure> {
+        while !self.shutdown.is_requested() && self.outstanding() > 0 {
             let now = Instant::now();
-            self.rest(POLL, now);
-            self.do_upkeep(&mut upkeep, None, now)?;
+            // The report that this returns after may be the last one.
+            self.wait_for_report(IDLE, now);
+            self.do_upkeep(upkeep, None, now)?;
         }
         Ok(())
     }
@@ -214,35 +218,39 @@ impl Sender<'_> {
         }
     }
 
-    /// Serves each report as it arrives, for the duration `wait`, but for at most [`POLL`].
-    fn serve_reports(&self, wait: Duration) {
-        let end = Instant::now() + wait.min(POLL);
-        loop {
-            self.serve_waiting_reports();
+    /// Serves the reports that are there after a wait for the next one, of `wait` at most. Returns at once if the thread is woken.
+    fn serve_next_reports(&self, wait: Duration) {
+        self.reports.wait(wait);
+        self.serve_waiting_reports();
+    }
+
+    /// Serves each report as it arrives, for the duration `wait`, but for at most [`IDLE`], and until another rate or the stop is requested.
+    ///
+    /// Returns earlier while partitions are stalled: an outcome may have ended that, or the next attempt may be due.
+    fn rest(&self, wait: Duration, now: Instant) {
+        if self.stalled.is_any() {
+            return self.wait_for_report(wait, now);
+        }
+        let end = Instant::now() + wait.min(IDLE);
+        self.serve_waiting_reports();
+        while !self.control.is_changed() && !self.shutdown.is_requested() {
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return;
             }
-            self.reports.wait(left);
+            self.serve_next_reports(left);
         }
     }
 
-    /// Like [`serve_reports`](Self::serve_reports), but returns earlier while partitions are stalled: an outcome may have ended that, or
-    /// the next attempt may be due.
-    fn rest(&self, wait: Duration, now: Instant) {
-        if self.stalled.is_any() { self.wait_for_report(wait, now) } else { self.serve_reports(wait) }
-    }
-
-    /// Waits for the next report, but for at most `wait` and [`POLL`].
+    /// Waits for the next report, but for at most `wait` and [`IDLE`].
     fn wait_for_report(&self, wait: Duration, now: Instant) {
-        self.reports.wait(self.stalled.time_left(now).min(wait).min(POLL));
-        self.serve_waiting_reports();
+        self.serve_next_reports(self.stalled.time_left(now).min(wait).min(IDLE));
     }
 
     /// Waits for the outstanding outcomes under the deadline, then purges the messages that are left, so that each is reported.
-    fn finish(&mut self, shutdown: &Shutdown) {
+    fn finish(&mut self) {
         self.topic.resume(&self.stalled.take(Instant::now()));
-        self.serve_reports_until(Instant::now() + shutdown.time_left().saturating_sub(PURGE));
+        self.serve_reports_until(Instant::now() + self.shutdown.time_left().saturating_sub(PURGE));
         let outstanding = self.outstanding();
         if outstanding > 0 {
             warn!(outstanding, "shutdown deadline reached, giving up unacknowledged messages");
@@ -254,7 +262,7 @@ impl Sender<'_> {
 
     fn serve_reports_until(&self, deadline: Instant) {
         while self.outstanding() > 0 && Instant::now() < deadline {
-            self.serve_reports(LAST_WAIT);
+            self.serve_next_reports(LAST_WAIT);
             // With a long deadline, a token can expire before the last outcome is here.
             self.access.renew_login(self.producer.client());
             self.producer.context().books().tick(Instant::now());

@@ -6,6 +6,7 @@ pub(crate) mod cluster;
 mod explanation;
 mod handshake;
 mod leaders;
+pub(crate) mod native_queue;
 mod obstacle;
 mod password;
 mod quotas;

@@ -14,6 +14,7 @@ mod process;
 
 pub use broker::access::Access;
 pub use broker::cluster::Cluster;
+pub use broker::native_queue::NativeQueue;
 pub use lifecycle::command::main;
 pub use lifecycle::start::{Handles, Service, start};
 pub use lifecycle::supervise::Ending;

@@ -3,3 +3,4 @@
 pub(crate) mod failure;
 pub(crate) mod identity;
 pub(crate) mod shutdown;
+pub(crate) mod stderr;

@@ -10,31 +10,28 @@
 //! ends the forwarding, and drops the messages that are still in the queue: each of them carries the version of the assignment for which
 //! it was fetched, which is compared when it is taken.
 
-use std::ffi::{CString, c_void};
+use std::ffi::CString;
 use std::fmt;
 use std::ptr::{self, NonNull};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::bindings::{
-    rd_kafka_consume_batch_queue, rd_kafka_message_destroy, rd_kafka_message_t, rd_kafka_queue_cb_event_enable,
-    rd_kafka_queue_destroy, rd_kafka_queue_forward, rd_kafka_queue_get_consumer, rd_kafka_queue_get_partition,
-    rd_kafka_queue_length, rd_kafka_queue_new, rd_kafka_queue_t, rd_kafka_t,
+    rd_kafka_consume_batch_queue, rd_kafka_message_destroy, rd_kafka_message_t, rd_kafka_queue_forward,
+    rd_kafka_queue_get_consumer, rd_kafka_queue_get_partition, rd_kafka_queue_new,
 };
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult};
-use service::NativeMessage;
+use service::{NativeMessage, NativeQueue};
 
 /// How many messages are taken at once. A rebalance waits until they are accounted for, and so does everything else that the loop does,
 /// even if the reader of the log takes only a few lines a second.
 pub(crate) const BATCH_MAX: usize = 256;
 
-/// The queue of messages, and what wakes the loop for it and for the consumer's queue.
+/// The queue of messages, and the consumer's own queue. Both wake the loop.
 pub(crate) struct Inbox<C: ConsumerContext + 'static> {
-    messages: Queue,
-    events: Queue,
-    /// librdkafka has its address, which does not change inside an `Arc`.
-    bell: Arc<Bell>,
+    messages: NativeQueue,
+    events: NativeQueue,
     /// Dropped last: the queues must not outlive the client.
     consumer: Arc<BaseConsumer<C>>,
 }
@@ -46,26 +43,24 @@ impl<C: ConsumerContext> fmt::Debug for Inbox<C> {
 }
 
 impl<C: ConsumerContext> Inbox<C> {
-    /// An empty queue.
+    /// An empty queue. From now on, the present thread is woken when a message or an event arrives.
     ///
     /// # Errors
     /// The consumer is not a member of a group.
     #[expect(unsafe_code, reason = "rdkafka has no safe function for queues of one's own")]
     pub(crate) fn new(consumer: Arc<BaseConsumer<C>>) -> KafkaResult<Self> {
         let client = consumer.client().native_ptr();
-        // SAFETY: the client lives as long as `consumer`, which is dropped after both queues. Both calls return a handle that is ours
-        // to destroy, or null.
-        let (messages, events) = unsafe { (rd_kafka_queue_new(client), rd_kafka_queue_get_consumer(client)) };
-        let (Some(messages), Some(events)) = (Queue::new(messages), Queue::new(events)) else {
+        // SAFETY: the client lives as long as `consumer`, which is dropped after both queues. All calls return a handle that is ours to
+        // give back, or null.
+        let (messages, events) = unsafe {
+            (NativeQueue::new(rd_kafka_queue_new(client)), NativeQueue::new(rd_kafka_queue_get_consumer(client)))
+        };
+        let (Some(mut messages), Some(mut events)) = (messages, events) else {
             return Err(KafkaError::ClientCreation("the consumer has no queue".to_owned()));
         };
-        let inbox = Self { messages, events, bell: Arc::default(), consumer };
-        for queue in [&inbox.messages, &inbox.events] {
-            let bell = Arc::as_ptr(&inbox.bell).cast_mut().cast();
-            // SAFETY: the queue is valid, and the bell exists until `drop` has ended the calls of `ring`.
-            unsafe { rd_kafka_queue_cb_event_enable(queue.pointer(), Some(ring), bell) };
-        }
-        Ok(inbox)
+        messages.wake_this_thread();
+        events.wake_this_thread();
+        Ok(Self { messages, events, consumer })
     }
 
     /// Sends the messages of these partitions here from now on. To be called before each assignment of a partition.
@@ -73,13 +68,12 @@ impl<C: ConsumerContext> Inbox<C> {
     pub(crate) fn forward(&self, topic: &str, partitions: &[i32]) {
         let Ok(topic) = CString::new(topic) else { return };
         for partition in partitions {
-            // SAFETY: the client and the topic's name are valid. The call returns null or a handle that is ours to destroy.
-            let queue = unsafe {
-                rd_kafka_queue_get_partition(self.consumer.client().native_ptr(), topic.as_ptr(), *partition)
-            };
-            if let Some(queue) = Queue::new(queue) {
+            let client = self.consumer.client().native_ptr();
+            // SAFETY: the client and the topic's name are valid. The call returns null or a handle that is ours to give back.
+            let queue = unsafe { NativeQueue::new(rd_kafka_queue_get_partition(client, topic.as_ptr(), *partition)) };
+            if let Some(queue) = queue {
                 // SAFETY: both queues are valid. librdkafka keeps a reference of its own to the destination.
-                unsafe { rd_kafka_queue_forward(queue.pointer(), self.messages.pointer()) };
+                unsafe { rd_kafka_queue_forward(queue.as_ptr(), self.messages.as_ptr()) };
             }
         }
     }
@@ -105,7 +99,7 @@ impl<C: ConsumerContext> Inbox<C> {
         let max = max.min(BATCH_MAX);
         // SAFETY: the queue is valid, and the array has room for `max` pointers. The messages are ours to destroy.
         let count =
-            unsafe { rd_kafka_consume_batch_queue(self.messages.pointer(), 0, batch.messages.as_mut_ptr(), max) };
+            unsafe { rd_kafka_consume_batch_queue(self.messages.as_ptr(), 0, batch.messages.as_mut_ptr(), max) };
         batch.count = usize::try_from(count).unwrap_or(0);
         while let Some(message) = batch.current() {
             // SAFETY: librdkafka made the message, and nothing destroys it before `advance`, which follows the call.
@@ -116,64 +110,20 @@ impl<C: ConsumerContext> Inbox<C> {
     }
 
     /// Whether polling the consumer would find something.
-    #[expect(unsafe_code, reason = "rdkafka cannot tell an empty queue from an event that was served")]
     pub(crate) fn has_events(&self) -> bool {
-        // SAFETY: the queue is valid.
-        unsafe { rd_kafka_queue_length(self.events.pointer()) > 0 }
+        self.events.waiting() > 0
     }
 
     /// How many messages wait.
     #[cfg(test)]
-    #[expect(unsafe_code, reason = "rdkafka has no safe function for queues of one's own")]
     fn waiting(&self) -> usize {
-        // SAFETY: the queue is valid.
-        unsafe { rd_kafka_queue_length(self.messages.pointer()) }
+        self.messages.waiting()
     }
 
-    /// Blocks until something arrives in one of the two queues, for `timeout` at most. Returns at once if something has arrived since
-    /// the last call.
+    /// Blocks until something arrives in one of the two queues or the thread is woken otherwise, for `timeout` at most. Returns at once if
+    /// something has arrived since the last call. For the thread that made the inbox.
     pub(crate) fn wait(&self, timeout: Duration) {
-        self.bell.wait(timeout);
-    }
-}
-
-impl<C: ConsumerContext> Drop for Inbox<C> {
-    #[expect(unsafe_code, reason = "ends the use of the bell")]
-    fn drop(&mut self) {
-        for queue in [&self.messages, &self.events] {
-            // SAFETY: the queue is valid. librdkafka calls `ring` under the queue's lock, which this call takes, so no call of it
-            // is under way or follows once this one has returned.
-            unsafe { rd_kafka_queue_cb_event_enable(queue.pointer(), None, ptr::null_mut()) };
-        }
-    }
-}
-
-/// A handle of a queue, destroyed when it is dropped. That of a queue of our own also ends the queue and drops its messages.
-struct Queue(NonNull<rd_kafka_queue_t>);
-
-// SAFETY: librdkafka guards queues by locks of their own, and lets any thread use them.
-#[expect(unsafe_code, reason = "librdkafka's queues are thread-safe")]
-unsafe impl Send for Queue {}
-// SAFETY: as above.
-#[expect(unsafe_code, reason = "librdkafka's queues are thread-safe")]
-unsafe impl Sync for Queue {}
-
-impl Queue {
-    /// Takes over a handle; `None` if it is null.
-    fn new(handle: *mut rd_kafka_queue_t) -> Option<Self> {
-        NonNull::new(handle).map(Self)
-    }
-
-    fn pointer(&self) -> *mut rd_kafka_queue_t {
-        self.0.as_ptr()
-    }
-}
-
-impl Drop for Queue {
-    #[expect(unsafe_code, reason = "rdkafka has no safe type for this handle")]
-    fn drop(&mut self) {
-        // SAFETY: the handle is valid and is not used any more.
-        unsafe { rd_kafka_queue_destroy(self.pointer()) };
+        std::thread::park_timeout(timeout);
     }
 }
 
@@ -206,36 +156,6 @@ impl Drop for Batch {
             self.advance();
         }
     }
-}
-
-/// Wakes the loop. A ring while nobody waits is remembered.
-#[derive(Debug, Default)]
-struct Bell {
-    has_rung: Mutex<bool>,
-    changed: Condvar,
-}
-
-impl Bell {
-    fn ring(&self) {
-        *self.has_rung.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.changed.notify_one();
-    }
-
-    fn wait(&self, timeout: Duration) {
-        let has_rung = self.has_rung.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.changed.wait_timeout_while(has_rung, timeout, |has_rung| !*has_rung);
-        *waited.unwrap_or_else(PoisonError::into_inner).0 = false;
-    }
-}
-
-/// librdkafka calls this when a queue that was empty receives something, holding the lock of the queue.
-///
-/// # Safety
-/// `bell` is the address of a `Bell` that exists until the calls are ended.
-#[expect(unsafe_code, reason = "called from C")]
-unsafe extern "C" fn ring(_: *mut rd_kafka_t, bell: *mut c_void) {
-    // SAFETY: by the contract of this function.
-    unsafe { &*bell.cast_const().cast::<Bell>() }.ring();
 }
 
 #[cfg(test)]
@@ -347,7 +267,7 @@ mod tests {
         setup.send(1, "other");
         setup.inbox.forward(TOPIC, &[0]);
         setup.assign(&[(0, 0)]);
-        // The bell rings when the message has arrived.
+        // The inbox wakes this thread when the message has arrived.
         let until = Instant::now() + DEADLINE;
         while setup.inbox.waiting() == 0 && Instant::now() < until {
             setup.inbox.wait(Duration::from_millis(10));
@@ -389,15 +309,18 @@ mod tests {
     }
 
     #[test]
-    fn a_ring_before_the_wait_is_not_missed_and_wakes_once() {
-        let bell = Bell::default();
-        bell.ring();
+    fn a_message_that_arrives_before_the_wait_ends_it() {
+        let setup = setup();
+        setup.inbox.forward(TOPIC, &[0]);
+        setup.assign(&[(0, 0)]);
+        setup.send(0, "a");
+        let until = Instant::now() + DEADLINE;
+        while setup.inbox.waiting() == 0 && Instant::now() < until {
+            std::thread::yield_now();
+        }
         let started = Instant::now();
-        bell.wait(DEADLINE);
+        setup.inbox.wait(DEADLINE);
         assert!(started.elapsed() < DEADLINE);
-        let started = Instant::now();
-        bell.wait(Duration::from_millis(20));
-        assert!(started.elapsed() >= Duration::from_millis(20));
     }
 
     #[test]

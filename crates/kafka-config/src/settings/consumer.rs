@@ -13,7 +13,7 @@ use crate::settings::connection::Connection;
 use crate::settings::passthrough;
 use crate::settings::runtime::RuntimeSettings;
 use crate::variables::environment::Environment;
-use crate::variables::problem::Problems;
+use crate::variables::problem::{Problem, Problems};
 use crate::variables::variable::{
     CONSUMER_MAX_MESSAGES, KAFKA_AUTO_COMMIT_INTERVAL_MS, KAFKA_AUTO_OFFSET_RESET, KAFKA_GROUP_ID,
     KAFKA_GROUP_INSTANCE_ID, KAFKA_GROUP_PROTOCOL, KAFKA_MAX_POLL_INTERVAL_MS, KAFKA_SESSION_TIMEOUT_MS,
@@ -88,6 +88,7 @@ impl ConsumerSettings {
         let runtime = RuntimeSettings::read(&mut checker);
         passthrough::apply(&mut checker, &mut properties);
         check_heartbeats(&mut checker, &properties);
+        check_health(&mut checker, &properties);
         properties.check(&mut checker.problems);
 
         if checker.problems.is_empty() {
@@ -105,6 +106,22 @@ impl ConsumerSettings {
         } else {
             Err(Problems(checker.problems))
         }
+    }
+}
+
+/// The longest time for which a broker may hold back the answer to a fetch. A leader that owes one for ten seconds counts as failed.
+const FETCH_WAIT_MAX_MS: u64 = 5000;
+
+/// Properties without which a replica cannot tell whether it is served.
+fn check_health(checker: &mut Checker<'_>, properties: &Properties) {
+    if properties.number("fetch.wait.max.ms").is_some_and(|wait| wait > FETCH_WAIT_MAX_MS) {
+        let hint = "a leader that does not answer a fetch for ten seconds counts as failed";
+        let problem = format!("is more than {FETCH_WAIT_MAX_MS} ms");
+        checker.problems.push(Problem::new("KAFKA_PROP_FETCH_WAIT_MAX_MS", problem, hint));
+    }
+    if properties.number("statistics.interval.ms") == Some(0) {
+        let hint = "without statistics nothing would tell that partitions are not received";
+        checker.problems.push(Problem::new("KAFKA_PROP_STATISTICS_INTERVAL_MS", "turns statistics off", hint));
     }
 }
 

@@ -85,7 +85,9 @@ impl ProducerSettings {
         properties.check(&mut checker.problems);
 
         if checker.problems.is_empty() {
-            let queue_messages = properties.number("queue.buffering.max.messages").unwrap_or(u64::MAX);
+            // 0 stands for no limit, as in librdkafka.
+            let queue_messages = properties.number("queue.buffering.max.messages").filter(|count| *count > 0);
+            let queue_messages = queue_messages.unwrap_or(u64::MAX);
             let pace = pace(rate, linger);
             Ok(Self { connection, rate, linger, pace, max_messages, runtime, queue_messages, properties })
         } else {

@@ -10,7 +10,7 @@ use rdkafka::Statistics;
 use rdkafka::bindings::{rd_kafka_message_latency, rd_kafka_message_status, rd_kafka_msg_status_t};
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message as _};
 use rdkafka::producer::{DeliveryResult, ProducerContext};
 use service::{Access, Traces};
@@ -28,6 +28,8 @@ pub(crate) struct Delivery {
     /// Whether a message is due when it is handed to librdkafka.
     is_due_at_handover: bool,
     errors: AtomicU64,
+    /// An error that was reported once.
+    first_report: Mutex<Option<(Option<RDKafkaErrorCode>, String)>>,
 }
 
 impl Delivery {
@@ -40,6 +42,7 @@ impl Delivery {
             start: Instant::now(),
             is_due_at_handover,
             errors: AtomicU64::new(0),
+            first_report: Mutex::default(),
         }
     }
 
@@ -68,8 +71,18 @@ impl ClientContext for Delivery {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        let code = error.rdkafka_error_code();
+        // rdkafka reports each error of a producer twice, one after the other.
+        let report = (code, reason.trim().to_owned());
+        let mut first = self.first_report.lock().unwrap_or_else(PoisonError::into_inner);
+        if first.as_ref() == Some(&report) {
+            *first = None;
+            return;
+        }
+        *first = Some(report);
+        drop(first);
         self.errors.fetch_add(1, Ordering::Relaxed);
-        self.access.handle_error(error.rdkafka_error_code(), reason);
+        self.access.handle_error(code, reason);
     }
 }
 
@@ -124,5 +137,46 @@ fn outcome(message: &BorrowedMessage<'_>) -> Outcome {
     match unsafe { rd_kafka_message_status(message.ptr()) } {
         rd_kafka_msg_status_t::RD_KAFKA_MSG_STATUS_NOT_PERSISTED => Outcome::Rejected,
         _ => Outcome::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::ClientConfig;
+    use rdkafka::producer::{BaseProducer, Producer as _};
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Reports(Mutex<Vec<String>>);
+
+    impl ClientContext for Reports {
+        fn error(&self, error: KafkaError, reason: &str) {
+            self.0.lock().unwrap().push(format!("{error} {}", reason.trim()));
+        }
+    }
+
+    impl ProducerContext for Reports {
+        type DeliveryOpaque = ();
+
+        fn delivery(&self, _: &DeliveryResult<'_>, (): ()) {}
+    }
+
+    /// If this fails, [`Delivery`] would leave out every second of several equal errors, and has to take each report as it is.
+    #[test]
+    fn rdkafka_reports_each_error_of_a_producer_twice() {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", "127.0.0.1:1").set_log_level(RDKafkaLogLevel::Emerg);
+        let producer: BaseProducer<Reports> = config.create_with_context(Reports::default()).unwrap();
+        let until = Instant::now() + Duration::from_secs(20);
+        let reports = || producer.context().0.lock().unwrap().clone();
+        while reports().len() < 2 {
+            assert!(Instant::now() < until);
+            producer.poll(Duration::from_millis(10));
+        }
+        for pair in reports().chunks(2) {
+            assert_eq!(pair.first(), pair.last());
+        }
+        assert_eq!(reports().len() % 2, 0);
     }
 }

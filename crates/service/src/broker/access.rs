@@ -41,7 +41,10 @@ struct State {
     /// What was last logged, and when.
     warned: Option<(Kind, Instant)>,
     probed_at: Option<Instant>,
+    /// Whether messages arrived or were acknowledged.
     has_worked: bool,
+    /// Whether the group has accepted this client as a member.
+    has_joined: bool,
     /// Limits the errors that say nothing about reaching the topic.
     other_errors: Throttle,
 }
@@ -128,6 +131,7 @@ impl Access {
         }
         self.explanation.note(reason);
         let reason = self.redact(reason);
+        let is_about_topic = code == Some(Code::TopicAuthorizationFailed);
         let mut state = self.state();
         match &mut state.obstacle {
             // A client whose account is refused also reports that no broker is reachable and that the topic is missing.
@@ -137,26 +141,40 @@ impl Access {
             Some(known) if known.kind == kind => {
                 known.reason = reason;
                 known.failures += 1;
+                known.is_about_topic = is_about_topic;
             }
             _ => {
                 // An older cause explains something that has passed. A newer one may have come before this error.
                 self.explanation.forget_older_than(WARN_AFTER);
-                state.obstacle = Some(Obstacle { kind, reason, since: Instant::now(), failures: 1 });
+                state.obstacle = Some(Obstacle { kind, reason, since: Instant::now(), failures: 1, is_about_topic });
             }
         }
         true
     }
 
-    /// Records that the broker accepted a request: an acknowledgement, an assignment or a message arrived.
+    /// Records that the broker accepted everything that this client needs: an acknowledgement or a message arrived.
     pub fn confirm(&self) {
         let mut state = self.state();
         state.has_worked = true;
         Self::clear(&mut state);
     }
 
+    /// Records that the group assigned partitions, or none, to this client. That does not show that it may read the topic.
+    pub fn confirm_membership(&self) {
+        let mut state = self.state();
+        state.has_joined = true;
+        if state.obstacle.as_ref().is_none_or(|obstacle| !obstacle.is_about_topic) {
+            Self::clear(&mut state);
+        }
+    }
+
     fn clear(state: &mut State) {
-        if state.obstacle.take().is_some() && state.warned.take().is_some() {
-            info!("broker reachable again");
+        let warned = state.warned.take();
+        if state.obstacle.take().is_some()
+            && let Some((kind, _)) = warned
+            && let Some(message) = kind.ended()
+        {
+            info!("{message}");
         }
     }
 
@@ -297,7 +315,10 @@ impl Access {
             Some(Trouble { is_refusal, reason }) => {
                 let kind = if is_refusal { Kind::ClientRefused } else { Kind::IdentityServerUnreachable };
                 if known != Some(kind) {
-                    state.obstacle = Some(Obstacle { kind, reason, since: Instant::now(), failures: 1 });
+                    // Whether the broker can be reached is not known without a token.
+                    state.warned = None;
+                    let since = Instant::now();
+                    state.obstacle = Some(Obstacle { kind, reason, since, failures: 1, is_about_topic: false });
                 }
             }
             None if known.is_some_and(Kind::is_about_token) => state.obstacle = None,
@@ -311,12 +332,14 @@ impl Access {
         let mut state = self.state();
         if let Some((code, reason)) = client.fatal_error() {
             // An account that may not write to any topic gets no producer id, which librdkafka reports as a fatal error.
-            let is_refusal = Kind::of(Some(code), &reason).is_some_and(Kind::is_refusal) && !state.has_worked;
+            let is_refusal =
+                Kind::of(Some(code), &reason).is_some_and(Kind::is_refusal) && !state.has_worked && !state.has_joined;
             let reason = self.redact(&reason);
             return Err(if is_refusal { Failure::Refused { reason } } else { Failure::Fatal { reason } });
         }
-        let has_worked = state.has_worked;
-        let Some(Obstacle { kind, reason, since, failures }) = &state.obstacle else { return Ok(()) };
+        let (has_worked, has_joined) = (state.has_worked, state.has_joined);
+        let Some(Obstacle { kind, reason, since, failures, is_about_topic }) = &state.obstacle else { return Ok(()) };
+        let has_worked = has_worked || has_joined && !is_about_topic;
         let waited = now.saturating_duration_since(*since);
         if kind.is_refusal() && !has_worked && waited >= REFUSAL_GRACE {
             return Err(match (kind, self.tokens.claims()) {
@@ -370,5 +393,37 @@ impl Access {
             obstacle.failures = 0;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kafka_config::{ConsumerSettings, Environment};
+    use rdkafka::config::FromClientConfig as _;
+    use rdkafka::consumer::{BaseConsumer, Consumer as _};
+
+    use super::*;
+
+    /// A member of a group may lack the right to read the topic, and then waiting does not help. Any other right has worked before.
+    #[test]
+    fn a_member_of_a_group_that_never_could_read_the_topic_is_refused() {
+        let variables = [("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1"), ("KAFKA_TOPIC", "t"), ("KAFKA_GROUP_ID", "g")];
+        let refused = |code, has_read: bool| {
+            let settings = ConsumerSettings::from_environment(&Environment::from_pairs(variables)).unwrap();
+            let consumer = BaseConsumer::from_config(&settings.properties.client_config()).unwrap();
+            let access = Access::new(&settings.connection, settings.properties);
+            if has_read {
+                access.confirm();
+            }
+            access.confirm_membership();
+            access.note_obstacle(Some(code), "not authorised");
+            access.confirm_membership();
+            let since = Instant::now().checked_sub(REFUSAL_GRACE).unwrap();
+            access.state().obstacle.iter_mut().for_each(|obstacle| obstacle.since = since);
+            access.check(consumer.client(), true).is_err()
+        };
+        assert!(refused(Code::TopicAuthorizationFailed, false));
+        assert!(!refused(Code::TopicAuthorizationFailed, true));
+        assert!(!refused(Code::GroupAuthorizationFailed, false));
     }
 }

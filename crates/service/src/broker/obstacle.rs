@@ -51,6 +51,16 @@ impl Kind {
         matches!(self, Self::IdentityServerUnreachable | Self::ClientRefused)
     }
 
+    /// What the log says when it is over, if that is not told with the tokens.
+    pub(super) fn ended(self) -> Option<&'static str> {
+        match self {
+            Self::Unreachable => Some("broker reachable again"),
+            Self::TopicMissing => Some("topic no longer missing"),
+            Self::Unauthenticated | Self::Unauthorised => Some("broker accepts the account"),
+            Self::IdentityServerUnreachable | Self::ClientRefused => None,
+        }
+    }
+
     /// The constant words for it in `/readyz` and in the log.
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -80,6 +90,8 @@ pub(super) struct Obstacle {
     pub(super) since: Instant,
     /// Errors about it since it was last logged.
     pub(super) failures: u64,
+    /// Whether the account lacks a right to the topic. A member of the group may lack it.
+    pub(super) is_about_topic: bool,
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use crate::observability::traces::Traces;
 use crate::process::failure::Failure;
 use crate::process::identity::Identity;
 use crate::process::shutdown::Shutdown;
+use crate::process::stderr::tell;
 
 /// What distinguishes one service from another. [`main()`](crate::main()) and [`start()`] do everything else.
 pub trait Service: Send + Sized + 'static {
@@ -86,7 +87,7 @@ pub fn start<S: Service>(service: S, stop: impl Future<Output = ()>) -> ExitCode
     let (settings, journal, identity) = match begin(&service) {
         Ok(begun) => begun,
         Err(failure) => {
-            eprintln!("{}", failure.chain());
+            tell(failure.chain());
             return ExitCode::from(failure.exit_code());
         }
     };

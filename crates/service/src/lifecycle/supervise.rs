@@ -20,6 +20,7 @@ use crate::observability::http;
 use crate::observability::metrics::Metrics;
 use crate::process::failure::Failure;
 use crate::process::shutdown::Shutdown;
+use crate::process::stderr::tell;
 
 /// How long after the loop's own deadline the process gives up on it, and how long writing the last line may take.
 const GRACE: Duration = Duration::from_millis(1000);
@@ -75,7 +76,7 @@ pub(crate) fn supervise(
     let executor = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(executor) => executor,
         Err(error) => {
-            eprintln!("could not start the async runtime: {error}");
+            tell(format_args!("could not start the async runtime: {error}"));
             return ExitCode::FAILURE;
         }
     };
@@ -115,6 +116,7 @@ async fn watch(
     let work_shutdown = Arc::clone(&shutdown);
     // A thread of its own, because librdkafka's calls block. It is never joined, because past the deadline it may never return.
     let thread = std::thread::Builder::new().name("loop".to_owned()).spawn(move || {
+        work_shutdown.wake_this_thread();
         // The receiver is gone only if the deadline has passed.
         drop(sender.send(work(&work_shutdown)));
     });
@@ -179,11 +181,11 @@ async fn write_last_line(journal: Arc<Journal>, stopped: Stopped) -> u8 {
     match written {
         Ok(Ok(Ok(()))) => exit_code,
         Ok(Ok(Err(error))) => {
-            eprintln!("could not write the log: {error}; {shown}");
+            tell(format_args!("could not write the log: {error}; {shown}"));
             exit_code.max(1)
         }
         Ok(Err(_)) | Err(_) => {
-            eprintln!("could not write the log in time; {shown}");
+            tell(format_args!("could not write the log in time; {shown}"));
             exit_code.max(1)
         }
     }

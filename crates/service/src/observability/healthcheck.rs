@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 
 use super::http::connect_address;
 use crate::process::failure::Failure;
+use crate::process::stderr::tell;
 
 /// Shorter than the timeouts that Docker and Kubernetes apply to a health check, so that they show the reason and not a timeout.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -27,7 +28,7 @@ pub(crate) fn healthcheck() -> ExitCode {
         Ok(address) => connect_address(address),
         Err(problems) => {
             let failure = Failure::Settings(problems);
-            eprintln!("{failure}");
+            tell(&failure);
             return ExitCode::from(failure.exit_code());
         }
     };
@@ -44,7 +45,7 @@ pub(crate) fn healthcheck() -> ExitCode {
     match asked {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("not ready: {error:#}");
+            tell(format_args!("not ready: {error:#}"));
             ExitCode::FAILURE
         }
     }

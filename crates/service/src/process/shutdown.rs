@@ -1,6 +1,7 @@
 //! The request to stop, and the time left to do so.
 
 use std::sync::OnceLock;
+use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
@@ -11,19 +12,29 @@ pub struct Shutdown {
     timeout: Duration,
     requested_at: OnceLock<Instant>,
     notify: Notify,
+    /// The thread of the loop, which a request wakes.
+    thread: OnceLock<Thread>,
 }
 
 impl Shutdown {
     /// Not requested yet. `timeout` is how long the stop may take once it is.
     #[must_use]
     pub fn new(timeout: Duration) -> Self {
-        Self { timeout, requested_at: OnceLock::new(), notify: Notify::new() }
+        Self { timeout, requested_at: OnceLock::new(), notify: Notify::new(), thread: OnceLock::new() }
     }
 
     /// Requests the stop. The deadline counts from the first call. A loop that ends on its own calls this too.
     pub fn request(&self) {
         self.requested_at.get_or_init(Instant::now);
         self.notify.notify_one();
+        if let Some(thread) = self.thread.get() {
+            thread.unpark();
+        }
+    }
+
+    /// From now on, a request wakes the present thread if it is parked. For the thread of the loop.
+    pub(crate) fn wake_this_thread(&self) {
+        self.thread.get_or_init(std::thread::current);
     }
 
     /// Waits for the request. Only one task may wait.

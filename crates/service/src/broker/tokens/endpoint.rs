@@ -55,7 +55,7 @@ pub(super) async fn fetch(server: &IdentityServer) -> Result<Token, Trouble> {
     // Before the request, so that the lifetime is never taken for longer than it is.
     let received_at = Instant::now();
     let answer = request.request_async(&async |request| send(request, server, &status).await).await;
-    let answer = answer.map_err(|error| trouble(&error, status.get().copied()))?;
+    let answer = answer.map_err(|error| trouble(&error, status.get().copied(), server))?;
     let lifetime = answer.expires_in().filter(|lifetime| !lifetime.is_zero());
     let lifetime =
         lifetime.ok_or_else(|| Trouble::unreachable("the answer does not say how long the token is valid"))?;
@@ -98,7 +98,7 @@ async fn send(
 
 type RequestError = RequestTokenError<Failed, oauth2::basic::BasicErrorResponse>;
 
-fn trouble(error: &RequestError, status: Option<StatusCode>) -> Trouble {
+fn trouble(error: &RequestError, status: Option<StatusCode>, server: &IdentityServer) -> Trouble {
     let is_refusal = matches!(status, Some(StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED));
     let reason = match error {
         RequestTokenError::Request(failed) => failed.to_string(),
@@ -112,7 +112,8 @@ fn trouble(error: &RequestError, status: Option<StatusCode>) -> Trouble {
             _ => "the answer is not that of a token endpoint".to_owned(),
         },
     };
-    let shown = reason.chars().take(SHOWN_MAX_CHARS).flat_map(char::escape_debug).collect();
+    // Before anything is cut off or escaped, which could leave a part of the secret that is no longer recognised.
+    let shown = server.redact(&reason).chars().take(SHOWN_MAX_CHARS).flat_map(char::escape_debug).collect();
     Trouble { is_refusal, reason: shown }
 }
 
