@@ -55,6 +55,13 @@ fn the_commands_of_the_page_give_the_rights_that_are_needed_and_each_of_them_is_
         &format!("--add --allow-principal User:nobody --operation Read --topic {} --group {group}", topic.name),
     )?;
     is_refused_at_the_start([producing("producer"), consuming("consumer")])?;
+    // With these two it becomes a member of the group, and still may not read.
+    let of_group = format!("--allow-principal User:consumer --operation Read --group {group}");
+    let describe = format!("--allow-principal User:consumer --operation Describe --topic {}", topic.name);
+    acls(secured, &format!("--add {of_group}"))?;
+    acls(secured, &format!("--add {describe}"))?;
+    is_refused_at_the_start([consuming("consumer")])?;
+    acls(secured, &format!("--remove --force {describe}"))?;
 
     secured.shell(&commands(&topic, &group)?)?;
     let (mut producer, mut replica) = (producing("producer"), consuming("consumer"));
