@@ -31,11 +31,12 @@ pub(crate) fn generation<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> i32 
     }
 }
 
-/// Asks the coordinator to commit these offsets, whatever was committed before. The result arrives like that of a periodic commit.
+/// Asks the coordinator to commit these offsets, even if higher ones were committed before. The result arrives like that of a periodic
+/// commit.
 ///
 /// # Errors
 /// Nothing was sent.
-#[expect(unsafe_code, reason = "rdkafka gives the result of a commit of one's own to nobody")]
+#[expect(unsafe_code, reason = "rdkafka's own commit passes its result to nobody")]
 pub(crate) fn commit<C: ConsumerContext>(consumer: &BaseConsumer<C>, offsets: &TopicPartitionList) -> KafkaResult<()> {
     let client = consumer.client().native_ptr();
     // SAFETY: the client lives as long as the reference, and the handle of its queue is ours to give back.

@@ -129,7 +129,7 @@ impl Positions {
     /// Stores offsets below which every message is accounted for. librdkafka may then commit them.
     pub(crate) fn store<C: ConsumerContext>(&mut self, consumer: &BaseConsumer<C>, next: &[Next]) {
         for (partition, offset) in next {
-            // These messages were received before the position fell.
+            // Accounted for before the position fell: to commit this now would skip what is received again.
             if self.owned.get(partition).and_then(|position| position.next).is_some_and(|next| *offset > next) {
                 continue;
             }
@@ -166,7 +166,7 @@ impl Positions {
                 (Ok(()), None, Offset::Offset(offset)) => {
                     for positions in [&mut self.owned, &mut self.former] {
                         if let Some(position) = positions.get_mut(&element.partition())
-                            // A higher offset was committed before the position fell.
+                            // A higher offset is the late result of a commit from before the position fell.
                             && position.processed.is_none_or(|processed| offset <= processed)
                         {
                             position.committed = position.committed.max(Some(offset));

@@ -28,7 +28,7 @@ pub(crate) struct Delivery {
     /// Whether a message is due when it is handed to librdkafka.
     is_due_at_handover: bool,
     errors: AtomicU64,
-    /// An error that was reported once.
+    /// The last error, unless rdkafka has reported it for the second time.
     first_report: Mutex<Option<(Option<RDKafkaErrorCode>, String)>>,
 }
 

@@ -18,7 +18,7 @@ export function make(tag, properties = {}, ...children) {
 export function write(element, text) {
   const wanted = String(text);
   const [first] = element.childNodes;
-  // To change a text is cheaper than to replace it by another one.
+  // Changing the text node costs the browser less than replacing it.
   if (first instanceof Text && element.childNodes.length === 1) {
     if (first.data !== wanted) first.data = wanted;
   } else if (element.textContent !== wanted) {
