@@ -162,20 +162,35 @@ impl Cluster {
     fn tool(&self, script: &str, arguments: &[&str]) -> Result<String> {
         let mut command = vec![format!("/opt/kafka/bin/{script}")];
         command.extend(arguments.iter().map(|argument| (*argument).to_owned()));
-        let is_running = |container: &&Container<GenericImage>| {
-            let state = docker(&["inspect", "-f", "{{.State.Status}}", container.id()]);
-            state.is_ok_and(|state| state.trim() == "running")
-        };
+        let is_running =
+            |container: &&Container<GenericImage>| status(container).is_ok_and(|status| status == "running");
         let container = self.containers.iter().find(is_running).context("no broker runs")?;
         execute(container, script, ExecCommand::new(command))
     }
 
     /// Freezes a broker: it accepts connections and does not answer.
     ///
+    /// With control groups of version 1 the kernel may fail to stop all threads of a busy broker. Docker then lets the container go on, so
+    /// this tries again.
+    ///
     /// # Errors
-    /// Docker could not freeze it.
+    /// The broker does not run, or Docker could not freeze it within the deadline.
     pub(crate) fn freeze(&self, id: usize) -> Result<()> {
-        docker(&["pause", self.containers[id - 1].id()]).map(drop)
+        let deadline = Instant::now() + DEADLINE;
+        let container = &self.containers[id - 1];
+        loop {
+            match docker(&["pause", container.id()]) {
+                Err(_) if Instant::now() < deadline && status(container)? == "running" => {
+                    std::thread::park_timeout(Duration::from_millis(100));
+                }
+                result => {
+                    let log = || docker(&["logs", "--tail", "20", container.id()]).unwrap_or_default();
+                    return result
+                        .map(drop)
+                        .with_context(|| format!("broker {id} is not frozen; its log ends:\n{}", log()));
+                }
+            }
+        }
     }
 
     /// Kills a broker with SIGKILL.
@@ -200,7 +215,7 @@ impl Cluster {
     /// Docker could not do it, or the brokers do not come back.
     pub(crate) fn heal(&self) -> Result<()> {
         for container in &self.containers {
-            match docker(&["inspect", "-f", "{{.State.Status}}", container.id()])?.trim() {
+            match status(container)?.as_str() {
                 "running" => {}
                 "paused" => drop(docker(&["unpause", container.id()])?),
                 _ => container.start()?,
@@ -216,9 +231,15 @@ fn addresses(ports: &[u16], failed: Option<usize>) -> String {
     ports.map(|(_, port)| format!("localhost:{port}")).collect::<Vec<_>>().join(",")
 }
 
+/// `running`, `paused` or `exited`, as Docker says it.
+fn status(container: &Container<GenericImage>) -> Result<String> {
+    Ok(docker(&["inspect", "-f", "{{.State.Status}}", container.id()])?.trim().to_owned())
+}
+
 /// Executes a command of Docker for which the library has no function.
 fn docker(arguments: &[&str]) -> Result<String> {
     let output = Command::new("docker").args(arguments).output().context(NO_DOCKER)?;
-    ensure!(output.status.success(), "docker {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    let error = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "docker {}: {}", arguments[0], error.trim());
     Ok(String::from_utf8(output.stdout)?)
 }

@@ -40,7 +40,7 @@ impl Table {
             let numbers = match &outcome {
                 Ok(numbers) => numbers.clone(),
                 // The test harness prints the whole error above the table.
-                Err(error) => error.lines().next().unwrap_or_default().chars().take(80).collect(),
+                Err(error) => error.lines().next().unwrap_or_default().chars().take(300).collect(),
             };
             let variant = variant.unwrap_or_else(|| "–".to_owned());
             let row = Row { index, claim: sentence, variant, numbers, has_held: outcome.is_ok() };

@@ -54,6 +54,12 @@ fn the_commands_of_the_page_give_the_rights_that_are_needed_and_each_of_them_is_
         secured,
         &format!("--add --allow-principal User:nobody --operation Read --topic {} --group {group}", topic.name),
     )?;
+    // The tool returns before the broker applies it. Who writes in between is not refused at the start.
+    secured.shell(&format!(
+        "export TOPIC={}; timeout 60 sh -c 'until kafka-acls.sh --bootstrap-server localhost:19092 --list --topic $TOPIC \
+         | grep -q User:nobody; do sleep 0.2; done'",
+        topic.name
+    ))?;
     is_refused_at_the_start([producing("producer"), consuming("consumer")])?;
     // With these two it becomes a member of the group, and still may not read.
     let of_group = format!("--allow-principal User:consumer --operation Read --group {group}");
