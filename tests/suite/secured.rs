@@ -5,6 +5,7 @@ mod identity_server;
 pub(crate) mod listeners;
 mod mistakes;
 mod rights;
+mod sandbox;
 mod secrets;
 mod tokens;
 mod ways;
@@ -17,10 +18,9 @@ use crate::topic::Topic;
 
 /// The tests of this folder.
 pub(crate) fn claims() -> Vec<Claim> {
-    [tokens::claims(), rights::claims(), ways::claims(), mistakes::claims(), secrets::claims()]
-        .into_iter()
-        .flatten()
-        .collect()
+    let claims =
+        [tokens::claims(), rights::claims(), ways::claims(), sandbox::claims(), mistakes::claims(), secrets::claims()];
+    claims.into_iter().flatten().collect()
 }
 
 const KEY_PASSWORD: &str = "hunter2-of-the-key";

@@ -7,6 +7,7 @@ use rdkafka::error::KafkaResult;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 use rdkafka::{ClientConfig, TopicPartitionList};
+use service::Access;
 
 /// A broker with one topic, inside this process.
 ///
@@ -63,7 +64,7 @@ impl EmbeddedBroker {
         // Short, so that it is back soon after an outage.
         let mut config = self.client_config();
         config.set("reconnect.backoff.max.ms", "1000");
-        GroupObserver::new(config, &self.topic, group, partitions)
+        GroupObserver::new(config, None, &self.topic, group, partitions)
     }
 }
 
@@ -71,15 +72,30 @@ impl EmbeddedBroker {
 #[expect(missing_debug_implementations, reason = "the client has no Debug")]
 pub struct GroupObserver {
     client: BaseConsumer,
+    /// Renews the login at somebody else's Kafka.
+    access: Option<Access>,
     topic: String,
     partitions: i32,
 }
 
 impl GroupObserver {
-    /// Creates a client with `config`.
-    pub(crate) fn new(mut config: ClientConfig, topic: &str, group: &str, partitions: i32) -> KafkaResult<Self> {
+    /// Creates a client with `config`. `access` is for this client alone.
+    pub(crate) fn new(
+        mut config: ClientConfig,
+        access: Option<Access>,
+        topic: &str,
+        group: &str,
+        partitions: i32,
+    ) -> KafkaResult<Self> {
         let client = config.set("group.id", group).create()?;
-        Ok(Self { client, topic: topic.to_owned(), partitions })
+        Ok(Self { client, access, topic: topic.to_owned(), partitions })
+    }
+
+    fn client(&self) -> &BaseConsumer {
+        if let Some(access) = &self.access {
+            access.renew_login(self.client.client());
+        }
+        &self.client
     }
 
     /// The offset of the next message for the group in each partition for which it has committed one, as
@@ -90,7 +106,7 @@ impl GroupObserver {
     pub fn committed(&self, timeout: Duration) -> KafkaResult<Vec<(i32, i64)>> {
         let mut list = TopicPartitionList::new();
         list.add_partition_range(&self.topic, 0, self.partitions - 1);
-        let offsets = self.client.committed_offsets(list, timeout)?;
+        let offsets = self.client().committed_offsets(list, timeout)?;
         let committed = |offset: rdkafka::Offset| offset.to_raw().filter(|offset| *offset >= 0);
         Ok(offsets
             .elements()
@@ -112,7 +128,7 @@ impl GroupObserver {
     /// # Errors
     /// The broker did not answer within `timeout`.
     pub fn log(&self, partition: i32, timeout: Duration) -> KafkaResult<(i64, i64)> {
-        self.client.fetch_watermarks(&self.topic, partition, timeout)
+        self.client().fetch_watermarks(&self.topic, partition, timeout)
     }
 
     /// All partitions of the topic.

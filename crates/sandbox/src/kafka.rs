@@ -34,7 +34,7 @@ impl Kafka {
     pub(crate) fn topic(&self) -> &str {
         match self {
             Self::Embedded(broker) => &broker.topic,
-            Self::External(kafka) => &kafka.topic,
+            Self::External(kafka) => &kafka.connection.topic,
         }
     }
 
@@ -50,7 +50,7 @@ impl Kafka {
     pub(crate) fn bootstrap_servers(&self) -> String {
         match self {
             Self::Embedded(broker) => broker.bootstrap_servers(),
-            Self::External(kafka) => kafka.bootstrap_servers.clone(),
+            Self::External(kafka) => kafka.connection.bootstrap_servers.clone(),
         }
     }
 
@@ -72,7 +72,7 @@ impl Kafka {
     fn connection(&self) -> Settings {
         match self {
             Self::Embedded(broker) => owned(connection(broker)).collect(),
-            Self::External(kafka) => kafka.connection.clone(),
+            Self::External(kafka) => kafka.environment.clone(),
         }
     }
 
@@ -80,7 +80,7 @@ impl Kafka {
     pub(crate) fn observe(&self, group: &str, partitions: i32) -> Result<GroupObserver> {
         let observer = match self {
             Self::Embedded(broker) => broker.observe(group, partitions),
-            Self::External(kafka) => GroupObserver::new(kafka.client_config(), &kafka.topic, group, partitions),
+            Self::External(kafka) => kafka.observe(group, partitions),
         };
         observer.context("could not observe the broker")
     }

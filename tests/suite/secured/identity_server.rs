@@ -1,7 +1,7 @@
-//! An identity server (OAuth 2.0) that issues signed tokens to clients who know their secret.
+//! An identity server (OAuth 2.0) that issues signed tokens to clients who know their secret, and shows brokers the keys to check them.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -22,6 +22,8 @@ use super::authority::Identity;
 pub(crate) const ISSUER: &str = "https://login.example/tests";
 pub(crate) const AUDIENCE: &str = "kafka-of-the-tests";
 pub(super) const CLIENT_ID: &str = "kafka-pair";
+/// The path of the public keys.
+const KEYS: &str = "/keys";
 const KEY_ID: &str = "tests";
 const IO_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -35,7 +37,7 @@ impl SigningKey {
     }
 
     /// The public half, as a broker reads it (JWKS, RFC 7517).
-    pub(crate) fn public_keys(&self) -> Result<String> {
+    fn public_keys(&self) -> Result<String> {
         let rsa = self.0.rsa()?;
         let (modulus, exponent) = (base64url(&rsa.n().to_vec()), base64url(&rsa.e().to_vec()));
         let key = json!({"kty": "RSA", "use": "sig", "alg": "RS256", "kid": KEY_ID, "n": modulus, "e": exponent});
@@ -66,7 +68,7 @@ struct Shared {
     issued: Mutex<Vec<String>>,
 }
 
-/// A token endpoint with TLS on a port of this machine. It stops when it is dropped.
+/// An identity server with TLS on a port of this machine. It stops when it is dropped.
 #[derive(Debug)]
 pub(super) struct IdentityServer {
     shared: Arc<Shared>,
@@ -75,13 +77,19 @@ pub(super) struct IdentityServer {
 }
 
 impl IdentityServer {
-    /// Issues tokens that are valid for `lifetime` to the client [`CLIENT_ID`] with this secret.
-    pub(super) fn start(key: &SigningKey, own: &Identity, secret: &str, lifetime: Duration) -> Result<Self> {
+    /// Issues tokens that are valid for `lifetime` to the client [`CLIENT_ID`] with this secret. `address` is where it listens.
+    pub(super) fn start(
+        address: Ipv4Addr,
+        key: &SigningKey,
+        own: &Identity,
+        secret: &str,
+        lifetime: Duration,
+    ) -> Result<Self> {
         let mut tls = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server())?;
         tls.set_certificate(&*X509::from_pem(own.certificate.as_bytes())?)?;
         tls.set_private_key(&*PKey::private_key_from_pem(own.key.as_bytes())?)?;
         let tls = tls.build();
-        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let listener = TcpListener::bind((address, 0))?;
         let port = listener.local_addr()?.port();
         let shared = Arc::new(Shared {
             key: key.clone(),
@@ -111,6 +119,16 @@ impl IdentityServer {
     /// The token endpoint.
     pub(super) fn url(&self) -> String {
         format!("https://localhost:{}/token", self.port)
+    }
+
+    /// Where `host` finds the keys that tokens are signed with.
+    pub(super) fn keys_url(&self, host: &str) -> String {
+        format!("https://{host}:{}{KEYS}", self.port)
+    }
+
+    /// The key that tokens are signed with.
+    pub(super) fn key(&self) -> &SigningKey {
+        &self.shared.key
     }
 
     /// From now on, connections are closed without an answer, or are answered again.
@@ -144,6 +162,9 @@ impl Shared {
         stream.set_write_timeout(Some(IO_TIMEOUT))?;
         let mut stream = BufReader::new(tls.accept(stream).map_err(|error| anyhow::anyhow!("{error}"))?);
         let (mut line, mut account, mut length) = (String::new(), String::new(), 0);
+        stream.read_line(&mut line)?;
+        let asks_for_keys = line.starts_with(&format!("GET {KEYS} "));
+        line.clear();
         while stream.read_line(&mut line)? > 2 {
             if let Some((name, value)) = line.trim().split_once(": ") {
                 match name.to_ascii_lowercase().as_str() {
@@ -156,19 +177,11 @@ impl Shared {
         }
         let mut body = vec![0; length];
         stream.read_exact(&mut body)?;
-        let (status, answer) = match self.issue(&account, &String::from_utf8(body)?) {
-            Ok(token) => {
-                let answer =
-                    json!({"access_token": token, "token_type": "Bearer", "expires_in": self.lifetime.as_secs()});
-                self.issued.lock().unwrap_or_else(PoisonError::into_inner).push(token);
-                ("200 OK", answer)
-            }
-            // What was wrong, as some identity servers repeat it.
-            Err(error) => {
-                ("401 Unauthorized", json!({"error": "invalid_client", "error_description": error.to_string()}))
-            }
+        let (status, answer) = if asks_for_keys {
+            ("200 OK", self.key.public_keys()?)
+        } else {
+            self.answer(&account, &String::from_utf8(body)?)
         };
-        let answer = answer.to_string();
         let length = answer.len();
         let stream = stream.get_mut();
         write!(
@@ -177,6 +190,23 @@ impl Shared {
         )?;
         stream.shutdown()?;
         Ok(())
+    }
+
+    /// Status and body of the answer to a request for a token.
+    fn answer(&self, account: &str, body: &str) -> (&'static str, String) {
+        match self.issue(account, body) {
+            Ok(token) => {
+                let answer =
+                    json!({"access_token": token, "token_type": "Bearer", "expires_in": self.lifetime.as_secs()});
+                self.issued.lock().unwrap_or_else(PoisonError::into_inner).push(token);
+                ("200 OK", answer.to_string())
+            }
+            // What was wrong, as some identity servers repeat it.
+            Err(error) => {
+                let answer = json!({"error": "invalid_client", "error_description": error.to_string()});
+                ("401 Unauthorized", answer.to_string())
+            }
+        }
     }
 
     /// A token for whoever knows the secret, for the audience that the request names.

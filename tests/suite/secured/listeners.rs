@@ -1,16 +1,17 @@
 //! One broker with a listener for each way to use TLS, and for each mistake of whoever configures a broker.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use tempfile::TempDir;
-use testcontainers_modules::testcontainers::core::{ExecCommand, IntoContainerPort as _, WaitFor};
+use testcontainers_modules::testcontainers::core::{ExecCommand, Host, IntoContainerPort as _, WaitFor};
 use testcontainers_modules::testcontainers::runners::SyncRunner as _;
 use testcontainers_modules::testcontainers::{Container, ContainerRequest, GenericImage, ImageExt as _};
 
 use super::authority::{Authority, Identity};
-use super::identity_server::{AUDIENCE, ISSUER, SigningKey};
+use super::identity_server::{AUDIENCE, ISSUER, IdentityServer, SigningKey};
 use crate::broker::{IMAGE, LABEL, NO_DOCKER, SETTINGS, TOOLS, execute, free_port, tool};
 use crate::kafka::Endpoint;
 
@@ -28,8 +29,8 @@ const LISTENERS: [(&str, &str); 9] = [
 ];
 const FIRST_PORT: u16 = 9100;
 const TRUST_STORE: &str = "/certificates/authority.pem";
-/// The keys of the identity server.
-const PUBLIC_KEYS: &str = "/certificates/keys.json";
+/// The name of this machine in the container.
+const HOST: &str = "host.docker.internal";
 
 /// Whoever has no account may do everything, and the others everything that nobody has been given a right for: most tests are not about
 /// rights.
@@ -46,16 +47,19 @@ pub(crate) struct Secured {
     ports: BTreeMap<&'static str, u16>,
     /// The CA that issued the certificates of the broker, and whose certificates the broker accepts.
     pub(crate) authority: Authority,
-    /// The key whose tokens the broker accepts.
-    pub(crate) signing_key: SigningKey,
+    /// Where the broker gets the keys to check tokens.
+    identity_server: IdentityServer,
     folder: TempDir,
 }
 
 impl Secured {
     pub(crate) fn start() -> Result<Self> {
         let authority = Authority::new("authority of the tests")?;
-        let signing_key = SigningKey::new()?;
         let valid = (2020, 2100);
+        // The container reaches this machine under an address that only Docker knows. This one issues no tokens that anybody asks for.
+        let for_containers = authority.issue(HOST, valid)?;
+        let identity_server =
+            IdentityServer::start(Ipv4Addr::UNSPECIFIED, &SigningKey::new()?, &for_containers, "", Duration::ZERO)?;
         let good = authority.issue("localhost", valid)?;
         let key_stores = [
             ("TLS", &good),
@@ -87,7 +91,7 @@ impl Secured {
         // What follows replaces some of these settings.
         request = request
             .with_copy_to(TRUST_STORE, authority.certificate.clone().into_bytes())
-            .with_copy_to(PUBLIC_KEYS, signing_key.public_keys()?.into_bytes())
+            .with_host(HOST, Host::HostGateway)
             .with_env_var(
                 "KAFKA_LISTENERS",
                 join(&|name, _, port| format!("{name}://:{port}")) + &format!(",CONTROLLER://:9093,TOOLS://:{TOOLS}"),
@@ -109,7 +113,9 @@ impl Secured {
                 "KAFKA_LISTENER_NAME_SCRAM_SCRAM___SHA___512_SASL_JAAS_CONFIG",
                 "org.apache.kafka.common.security.scram.ScramLoginModule required;",
             );
-        for (name, value) in RIGHTS.iter().map(|(name, value)| (*name, (*value).to_owned())).chain(token_settings()) {
+        for (name, value) in
+            RIGHTS.iter().map(|(name, value)| (*name, (*value).to_owned())).chain(token_settings(&identity_server))
+        {
             request = request.with_env_var(name, value);
         }
         for ((name, _), port) in numbered() {
@@ -126,7 +132,12 @@ impl Secured {
                 .with_env_var(format!("{prefix}_TRUSTSTORE_LOCATION"), TRUST_STORE);
         }
         let container = request.start().context(NO_DOCKER)?;
-        Ok(Self { container, ports, authority, signing_key, folder: TempDir::new()? })
+        Ok(Self { container, ports, authority, identity_server, folder: TempDir::new()? })
+    }
+
+    /// The key whose tokens the broker accepts.
+    pub(super) fn signing_key(&self) -> &SigningKey {
+        self.identity_server.key()
     }
 
     /// Creates an account for the listener `SCRAM`, or gives it another password.
@@ -178,8 +189,8 @@ impl Secured {
 }
 
 /// The listener `TOKEN` takes tokens of the identity server, and ends a session when its token expires.
-fn token_settings() -> [(&'static str, String); 9] {
-    let url = format!("file://{PUBLIC_KEYS}");
+fn token_settings(identity_server: &IdentityServer) -> [(&'static str, String); 9] {
+    let url = identity_server.keys_url(HOST);
     [
         // A broker reads keys only from where its administrator permits.
         ("KAFKA_OPTS", format!("-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls={url}")),
@@ -192,7 +203,12 @@ fn token_settings() -> [(&'static str, String); 9] {
         ("KAFKA_LISTENER_NAME_TOKEN_OAUTHBEARER_CONNECTIONS_MAX_REAUTH_MS", "60000".to_owned()),
         (
             "KAFKA_LISTENER_NAME_TOKEN_OAUTHBEARER_SASL_JAAS_CONFIG",
-            "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required;".to_owned(),
+            // With options, the module wants a claim for the token that the broker itself would log in with, which it never does.
+            format!(
+                "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required \
+                 ssl.truststore.type=\"PEM\" ssl.truststore.location=\"{TRUST_STORE}\" \
+                 unsecuredLoginStringClaim_sub=\"broker\";"
+            ),
         ),
         (
             "KAFKA_LISTENER_NAME_TOKEN_OAUTHBEARER_SASL_SERVER_CALLBACK_HANDLER_CLASS",

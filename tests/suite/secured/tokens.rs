@@ -1,5 +1,6 @@
 //! OAUTHBEARER with tokens of an identity server that the broker validates: renewal, outages, mistakes, and secrets.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -22,16 +23,20 @@ claims! {
 }
 
 /// With characters that are encoded in forms.
-const SECRET: &str = "hunter2+of the%client";
+pub(super) const SECRET: &str = "hunter2+of the%client";
 const READY: [(&str, &str); 1] = [("HTTP_ADDR", "127.0.0.1:0")];
 
-fn identity_server(secured: &Secured, lifetime: Duration) -> Result<IdentityServer> {
+pub(super) fn identity_server(secured: &Secured, lifetime: Duration) -> Result<IdentityServer> {
     let own = secured.authority.issue("localhost", VALID)?;
-    IdentityServer::start(&secured.signing_key, &own, SECRET, lifetime)
+    IdentityServer::start(Ipv4Addr::LOCALHOST, secured.signing_key(), &own, SECRET, lifetime)
 }
 
 /// Settings with which a client gets tokens that the broker accepts. `more` replaces some of them.
-fn with_tokens<'a>(secured: &Secured, server: &IdentityServer, more: &[(&'a str, &str)]) -> Result<Settings<'a>> {
+pub(super) fn with_tokens<'a>(
+    secured: &Secured,
+    server: &IdentityServer,
+    more: &[(&'a str, &str)],
+) -> Result<Settings<'a>> {
     let ca = secured.file("ca.pem", &secured.authority.certificate)?;
     let audience = format!("audience={AUDIENCE}");
     let mut settings = at(

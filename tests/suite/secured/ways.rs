@@ -1,7 +1,6 @@
 //! Each way to use TLS works, on both services.
 
 use anyhow::{Result, ensure};
-use testbed::{Process, binary};
 
 use super::{KEY_PASSWORD, PASSWORD, VALID, at, start};
 use crate::claim::claims;
@@ -11,7 +10,6 @@ use crate::topic::Topic;
 
 claims! {
     tls_mutual_tls_and_scram_over_tls_work_with_certificates_by_file_and_by_value(8);
-    the_sandbox_uses_a_kafka_with_tls_and_an_account(3);
 }
 
 fn tls_mutual_tls_and_scram_over_tls_work_with_certificates_by_file_and_by_value(
@@ -92,30 +90,4 @@ fn tls_mutual_tls_and_scram_over_tls_work_with_certificates_by_file_and_by_value
         ensure!(!process.text().contains("hunter2") && !process.text().contains("MII"), "a secret is in the log");
     }
     Ok(format!("{} ways, {sent} messages sent, each received by {} replicas", ways.len(), replicas.len()))
-}
-
-/// The tests build the sandbox with TLS.
-fn the_sandbox_uses_a_kafka_with_tls_and_an_account(resources: &Resources) -> Result<String> {
-    const MESSAGES: &str = "200";
-    let secured = resources.secured()?;
-    let topic = Topic::create(&secured.endpoint(), 4)?;
-    secured.set_password("of-sandbox", PASSWORD)?;
-    let ca = secured.file("ca.pem", &secured.authority.certificate)?;
-    let account = [
-        ("KAFKA_SSL_CA_LOCATION", ca.as_str()),
-        ("KAFKA_SASL_MECHANISM", "SCRAM-SHA-512"),
-        ("KAFKA_SASL_USERNAME", "of-sandbox"),
-        ("KAFKA_SASL_PASSWORD", PASSWORD),
-        ("KAFKA_TOPIC", &topic.name),
-    ];
-    let variables = at(secured, "SCRAM", &account).into_iter().map(|(name, value)| (name.to_owned(), value));
-    let variables: Vec<_> = variables.collect();
-    let arguments = ["--external", "--no-page", "--count", MESSAGES, "--rate", "50"];
-    let mut sandbox = Process::start(binary("sandbox"), &arguments, &variables);
-    let code = sandbox.wait().code();
-    ensure!(code == Some(0), "exit code {code:?}: {}", sandbox.text());
-    let text = sandbox.text();
-    ensure!(text.contains(&format!("received {MESSAGES}  distinct {MESSAGES}")), "{text}");
-    ensure!(text.contains("verdict: PROVEN") && !text.contains(PASSWORD), "{text}");
-    Ok(format!("{MESSAGES} messages over TLS with SCRAM: PROVEN"))
 }

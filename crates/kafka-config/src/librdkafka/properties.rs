@@ -19,6 +19,7 @@ const REDACTED_FROM_BYTES: usize = 4;
 /// A line of a secret of several lines, such as a private key in PEM. The last line of a key can be short and then says little.
 const REDACTED_LINE_FROM_BYTES: usize = 8;
 
+#[derive(Clone)]
 enum Value {
     Plain(String),
     Secret(SecretString),
@@ -33,6 +34,7 @@ impl Value {
     }
 }
 
+#[derive(Clone)]
 struct Property {
     value: Value,
     variable: String,
@@ -58,7 +60,7 @@ impl fmt::Debug for Trust {
 /// The librdkafka properties that a client is created with.
 ///
 /// `Debug` prints no secret. The values of all `KAFKA_PROP_*` variables except `KAFKA_PROP_DEBUG` count as secret.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub struct Properties(BTreeMap<String, Property>);
 
 impl fmt::Debug for Properties {

@@ -4,12 +4,14 @@ use std::ffi::OsString;
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
-use kafka_config::{Connection, ConsumerSettings, Environment, Problems, ProducerSettings};
-use rdkafka::ClientConfig;
+use kafka_config::{Connection, ConsumerSettings, Environment, Problems, ProducerSettings, Properties};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::KafkaResult;
+use service::Access;
 
 use super::Settings;
 use crate::GROUP;
+use crate::broker::GroupObserver;
 use crate::services::environment::is_setting;
 
 /// The most partitions that the page shows.
@@ -32,14 +34,13 @@ const DECIDED_HERE: [&str; 9] = [
 
 /// A Kafka that the environment names.
 pub(crate) struct ExternalKafka {
-    pub(crate) topic: String,
     pub(crate) partitions: i32,
-    pub(crate) bootstrap_servers: String,
     /// `KAFKA_GROUP_ID`, or the sandbox's own.
     pub(crate) group: String,
     /// What each service gets from the environment.
-    pub(crate) connection: Settings,
-    config: ClientConfig,
+    pub(crate) environment: Settings,
+    pub(crate) connection: Connection,
+    properties: Properties,
 }
 
 /// Why the Kafka cannot be used.
@@ -83,21 +84,24 @@ impl ExternalKafka {
             (Ok(settings), Ok(_)) => settings,
             (consumer, producer) => return Err(Refusal::Settings(problems([consumer.err(), producer.err()]))),
         };
-        let config = settings.properties.client_config();
-        if config.get("sasl.mechanism") == Some("OAUTHBEARER") {
-            let text = "KAFKA_SASL_MECHANISM: the sandbox has no tokens for its own look at the group's offsets; use another mechanism";
+        let ConsumerSettings { connection, properties, .. } = settings;
+        let is_oauth = properties.client_config().get("sasl.mechanism") == Some("OAUTHBEARER");
+        if is_oauth && connection.identity_server.is_none() {
+            let text = "KAFKA_SASL_OAUTHBEARER_CONFIG: the sandbox has no unsecured tokens for its own look at the group's offsets; use an \
+                        identity server or another mechanism";
             return Err(Refusal::Settings(text.to_owned()));
         }
-        let Connection { topic, bootstrap_servers, .. } = settings.connection;
-        let partitions = partitions(&config, &topic, &bootstrap_servers)?;
+        let partitions = partitions(&connection, &properties)?;
         // Settings that are not UTF-8 were refused above.
         let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
-        let connection = passed_on.into_iter().filter_map(text).collect();
-        Ok(Self { topic, partitions, bootstrap_servers, group, connection, config })
+        let environment = passed_on.into_iter().filter_map(text).collect();
+        Ok(Self { partitions, group, environment, connection, properties })
     }
 
-    pub(super) fn client_config(&self) -> ClientConfig {
-        self.config.clone()
+    /// Creates a client that looks at the progress of `group` without being a member.
+    pub(super) fn observe(&self, group: &str, partitions: i32) -> KafkaResult<GroupObserver> {
+        let access = Access::new(&self.connection, self.properties.clone());
+        GroupObserver::new(self.properties.client_config(), Some(access), &self.connection.topic, group, partitions)
     }
 }
 
@@ -118,14 +122,19 @@ fn problems(of_services: [Option<Problems>; 2]) -> String {
     text
 }
 
-fn partitions(config: &ClientConfig, topic: &str, servers: &str) -> Result<i32, Refusal> {
-    let unreachable = |error| {
+fn partitions(connection: &Connection, properties: &Properties) -> Result<i32, Refusal> {
+    let Connection { topic, bootstrap_servers: servers, .. } = connection;
+    let unreachable = |error: &dyn fmt::Display| {
         Refusal::Kafka(format!(
             "no answer from {servers}: {error}. The command `sandbox producer` with the same settings logs the cause and what to do."
         ))
     };
-    let client: BaseConsumer = config.create().map_err(unreachable)?;
-    let metadata = client.fetch_metadata(Some(topic), ANSWER_TIMEOUT).map_err(unreachable)?;
+    let client: BaseConsumer = properties.client_config().create().map_err(|error| unreachable(&error))?;
+    let access = Access::new(connection, properties.clone());
+    access
+        .wait_for_token(client.client(), ANSWER_TIMEOUT)
+        .map_err(|reason| Refusal::Kafka(format!("no token: {reason}")))?;
+    let metadata = client.fetch_metadata(Some(topic), ANSWER_TIMEOUT).map_err(|error| unreachable(&error))?;
     let count = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
     match count {
         0 => Err(Refusal::Kafka(format!("there is no topic `{topic}` at {servers}, or it may not be seen: create it"))),

@@ -28,6 +28,7 @@ const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Timeout of a probe that holds up the loop. The producer catches up with what became due in the meantime only if it is below a second.
 const LOOP_PROBE_TIMEOUT: Duration = Duration::from_millis(500);
+const TOKEN_POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// Pause between two probes while the topic is awaited.
 const PROBE_PAUSE: Duration = Duration::from_millis(500);
 
@@ -304,6 +305,29 @@ impl Access {
         self.password.refresh(client, is_refused);
         self.tokens.refresh(client, is_refused);
         self.note_token();
+    }
+
+    /// Waits until the client has a token, if it needs one. For clients whose loop does not call [`check`](Self::check).
+    ///
+    /// # Errors
+    /// Why there is no token: the identity server refuses the client, or has not given one within `timeout`.
+    pub fn wait_for_token<C: ClientContext>(&self, client: &Client<C>, timeout: Duration) -> Result<(), String> {
+        let deadline = Instant::now() + timeout;
+        loop {
+            // A token that arrives in between has not been given to the client yet.
+            let is_missing = self.tokens.are_missing();
+            self.tokens.refresh(client, false);
+            if !is_missing && !self.tokens.are_missing() {
+                return Ok(());
+            }
+            match self.tokens.trouble() {
+                Some(Trouble { is_refusal: true, reason }) => return Err(reason),
+                trouble if Instant::now() >= deadline => {
+                    return Err(trouble.map_or_else(|| "no answer".to_owned(), |trouble| trouble.reason));
+                }
+                _ => std::thread::park_timeout(TOKEN_POLL_INTERVAL),
+            }
+        }
     }
 
     /// A client without a valid token has an obstacle, which ends with the next token.
