@@ -72,11 +72,29 @@ impl fmt::Debug for Journal {
     }
 }
 
+/// What a line says, without the frame.
+struct Statement<'a, T> {
+    level: Level,
+    /// The field of that name, unless the content has it. It has nothing to escape.
+    message: Option<&'a str>,
+    /// An object with at least one field.
+    content: &'a T,
+    /// Whether the line accounts for messages.
+    is_account: bool,
+    is_last: bool,
+}
+
 #[derive(Serialize)]
 struct Event<'a> {
     message: &'a str,
     #[serde(flatten)]
     fields: &'a Map<String, Value>,
+}
+
+impl<'a, T> Statement<'a, T> {
+    fn about_message(level: Level, message: &'a str, content: &'a T) -> Self {
+        Self { level, message: Some(message), content, is_account: true, is_last: false }
+    }
 }
 
 impl Journal {
@@ -106,9 +124,12 @@ impl Journal {
     pub fn record(&self, level: Level, entry: &Entry) -> io::Result<()> {
         // Most lines are about single messages. Their names are written without a search for characters to escape.
         match entry {
-            Entry::Delivered(content) => self.write(level, Some("message delivered"), content, true, false),
-            Entry::Received(content) => self.write(level, Some("message received"), content, true, false),
-            _ => self.write(level, None, entry, true, matches!(entry, Entry::Stopped(_))),
+            Entry::Delivered(content) => self.write(&Statement::about_message(level, "message delivered", content)),
+            Entry::Received(content) => self.write(&Statement::about_message(level, "message received", content)),
+            _ => {
+                let is_last = matches!(entry, Entry::Stopped(_));
+                self.write(&Statement { level, message: None, content: entry, is_account: true, is_last })
+            }
         }
     }
 
@@ -119,18 +140,11 @@ impl Journal {
     pub fn event(&self, level: Level, message: &str, fields: Map<String, Value>) -> io::Result<()> {
         let rename = |name: String| if FRAME.contains(&name.as_str()) { format!("{name}_") } else { name };
         let fields = fields.into_iter().map(|(name, value)| (rename(name), value)).collect();
-        self.write(level, None, &Event { message, fields: &fields }, false, false)
+        let content = &Event { message, fields: &fields };
+        self.write(&Statement { level, message: None, content, is_account: false, is_last: false })
     }
 
-    /// `message` is the field of that name, unless the content has it. It has nothing to escape.
-    fn write<T: Serialize>(
-        &self,
-        level: Level,
-        message: Option<&str>,
-        content: &T,
-        account: bool,
-        is_last: bool,
-    ) -> io::Result<()> {
+    fn write<T: Serialize>(&self, statement: &Statement<'_, T>) -> io::Result<()> {
         // A thread that panicked while holding the lock has left the output as a failed write would have.
         let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
         if output.is_closed {
@@ -143,11 +157,11 @@ impl Journal {
             line.push(b'\n');
         }
         match self.format {
-            Format::Json => self.write_json(level, message, content, account, &mut output, &mut line)?,
-            Format::Text { colour } => self.write_text(level, message, content, colour, &mut output, &mut line)?,
+            Format::Json => self.write_json(statement, &mut output, &mut line)?,
+            Format::Text { colour } => self.write_text(statement, colour, &mut output, &mut line)?,
         }
         line.push(b'\n');
-        let written = output.write_line(&line, is_last);
+        let written = output.write_line(&line, statement.is_last);
         if line.capacity() <= LINE_KEPT_BYTES {
             output.line = line;
         }
@@ -157,28 +171,24 @@ impl Journal {
     /// Appends the line as a JSON object: the fields of the content, in the frame that all lines have.
     fn write_json<T: Serialize>(
         &self,
-        level: Level,
-        message: Option<&str>,
-        content: &T,
-        account: bool,
+        statement: &Statement<'_, T>,
         output: &mut Output,
         line: &mut Vec<u8>,
     ) -> io::Result<()> {
         line.extend_from_slice(b"{\"timestamp\":\"");
         output.clock.write(line);
-        line.extend_from_slice(level.json());
-        if let Some(message) = message {
+        line.extend_from_slice(statement.level.json());
+        if let Some(message) = statement.message {
             line.extend_from_slice(b",\"message\":\"");
             line.extend_from_slice(message.as_bytes());
             line.push(b'"');
         }
-        // The content is an object with at least one field. Its fields join the frame's: a comma replaces the brace before them, and the
-        // brace behind them is removed.
+        // The fields of the content join the frame's: a comma replaces the brace before them, and the brace behind them is removed.
         let start = line.len();
-        content.serialize(&mut Serializer::new(&mut *line))?;
+        statement.content.serialize(&mut Serializer::new(&mut *line))?;
         line[start] = b',';
         line.pop();
-        line.extend_from_slice(self.tails[usize::from(account)].as_bytes());
+        line.extend_from_slice(self.tails[usize::from(statement.is_account)].as_bytes());
         output.next_seq.serialize(&mut Serializer::new(&mut *line))?;
         line.push(b'}');
         Ok(())
@@ -187,9 +197,7 @@ impl Journal {
     /// Appends the line as text for people.
     fn write_text<T: Serialize>(
         &self,
-        level: Level,
-        message: Option<&str>,
-        content: &T,
+        statement: &Statement<'_, T>,
         colour: bool,
         output: &mut Output,
         line: &mut Vec<u8>,
@@ -198,9 +206,9 @@ impl Journal {
         output.clock.write(&mut timestamp);
         let mut fields = Map::new();
         fields.insert("timestamp".to_owned(), String::from_utf8_lossy(&timestamp).into());
-        fields.insert("level".to_owned(), level.name().into());
-        fields.extend(message.map(|message| ("message".to_owned(), message.into())));
-        if let Value::Object(content) = serde_json::to_value(content)? {
+        fields.insert("level".to_owned(), statement.level.name().into());
+        fields.extend(statement.message.map(|message| ("message".to_owned(), message.into())));
+        if let Value::Object(content) = serde_json::to_value(statement.content)? {
             fields.extend(content);
         }
         fields.insert("client_id".to_owned(), self.client_id.as_str().into());
