@@ -6,6 +6,8 @@ use kafka_config::{ConsumerSettings, Environment, ProducerSettings, VARIABLES};
 use message::{EXCERPT_MAX_BYTES, KeyReader, KeyWriter, Payload, excerpt};
 use serde::de::IgnoredAny;
 use serde_json::Value;
+#[cfg(feature = "otel")]
+use service::sending_span;
 
 /// Values of messages. What is decoded is what a JSON parser reads, and what is shown of a value is short and printable.
 pub fn value(bytes: &[u8]) {
@@ -37,6 +39,20 @@ pub fn key(bytes: &[u8]) {
         reader.read(shorter);
         assert_eq!(reader.read(bytes), read, "the reader remembers another key");
     }
+}
+
+/// Headers with the identity of the span that sent a message: `traceparent`, and after the first line feed `tracestate`. What is read is what
+/// the first one says, and can be sent on.
+#[cfg(feature = "otel")]
+pub fn headers(bytes: &[u8]) {
+    let mut parts = bytes.splitn(2, |byte| *byte == b'\n').map(std::str::from_utf8);
+    let Some(Ok(traceparent)) = parts.next() else { return };
+    let Some(span) = sending_span(traceparent, parts.next().and_then(Result::ok)) else { return };
+    assert!(span.is_valid() && span.is_remote());
+    let written = format!("00-{}-{}-{:02x}", span.trace_id(), span.span_id(), span.trace_flags());
+    assert_eq!(traceparent.get(2..53), written.get(2..53), "another identity");
+    let state = span.trace_state().header();
+    assert_eq!(sending_span(&written, Some(&state)), Some(span), "it is lost when it is sent on");
 }
 
 /// Lines of a log. Whatever they say, a report can be drawn up, and a line that is read back from its own JSON is the same.

@@ -23,6 +23,8 @@ pub use observability::health::Health;
 pub use observability::metrics::{LastTime, LastTimes, Metrics};
 pub use observability::native_message::NativeMessage;
 pub use observability::throttle::Throttle;
+#[cfg(feature = "otel")]
+pub use observability::traces::sending_span;
 pub use observability::traces::{Processing, Traces};
 pub use process::failure::Failure;
 pub use process::identity::Identity;

@@ -53,6 +53,12 @@ proptest! {
     fn any_key_is_one_that_a_producer_wrote_or_foreign(bytes in input("key")) {
         properties::key(&bytes);
     }
+
+    #[cfg(feature = "otel")]
+    #[test]
+    fn any_headers_name_the_sending_span_or_none(bytes in input("headers")) {
+        properties::headers(&bytes);
+    }
 }
 
 proptest! {

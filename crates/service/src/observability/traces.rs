@@ -203,10 +203,20 @@ fn resource(identity: &Identity) -> Resource {
 
 /// The identity of the sending span, from the headers of the message.
 fn context_of(message: NativeMessage<'_>) -> Option<SpanContext> {
-    let mut texts = HashMap::from([("traceparent".to_owned(), message.header(c"traceparent")?.to_owned())]);
-    texts.extend(message.header(c"tracestate").map(|state| ("tracestate".to_owned(), state.to_owned())));
+    sending_span(message.header(c"traceparent")?, message.header(c"tracestate"))
+}
+
+/// The identity of the sending span, from the values of the headers `traceparent` and `tracestate` (W3C Trace Context). `None` if they are
+/// not valid.
+#[must_use]
+pub fn sending_span(traceparent: &str, tracestate: Option<&str>) -> Option<SpanContext> {
+    let mut texts = HashMap::from([("traceparent".to_owned(), traceparent.to_owned())]);
+    texts.extend(tracestate.map(|state| ("tracestate".to_owned(), state.to_owned())));
     let context = TraceContextPropagator::new().extract_with_context(&Context::new(), &texts);
-    Some(context.span().span_context().clone()).filter(SpanContext::is_valid)
+    let span = context.span().span_context().clone();
+    // The library also takes ids that are too short or begin with a plus sign, as if there were zeros. No span has these.
+    let ids = format!("-{}-{}-", span.trace_id(), span.span_id());
+    (span.is_valid() && traceparent.get(2..53) == Some(&ids)).then_some(span)
 }
 
 /// Random identities, except for a sending span, whose identity was fixed when the message was sent.
