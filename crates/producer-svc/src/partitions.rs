@@ -1,10 +1,10 @@
 //! Chooses the partition and the pseq of each message.
 //!
 //! The key of a message is its identity and must not determine its partition, so the producer chooses partitions itself, in turn. At low
-//! rates each message goes to the next partition, so that every replica receives some. At higher rates a turn lasts longer, up to 1,024
-//! messages, because consecutive messages to one partition share a request, which doubles the throughput. If messages linger, a turn lasts as
-//! long as they do: otherwise each would wait for others that go elsewhere. A partition that has no room (see `backlog`) misses its turn, and
-//! one that has little gets a shorter one.
+//! rates each message goes to the next partition, so that every replica receives some. At higher rates a turn lasts longer, up to the 2,500
+//! messages of a request: consecutive messages to one partition share a request, which doubles the throughput. If messages linger, a turn
+//! lasts as long as they do: otherwise each would wait for others that go elsewhere. A partition that has no room (see `backlog`) misses its
+//! turn, and one that has little gets a shorter one.
 
 pub(crate) mod backlog;
 pub(crate) mod stalled;
@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use kafka_config::Rate;
 
-const LONGEST_TURN: u64 = 1024;
+/// As many messages as a request takes (`batch.num.messages`), so that a turn is sent as soon as it is over, without lingering.
+const LONGEST_TURN: u64 = 2500;
 /// Up to this rate a turn is one message, unless messages linger.
 const SINGLE_MESSAGE_TURNS_UP_TO_PER_SEC: f64 = 1000.0;
 /// Above that rate, how long a turn lasts.
@@ -162,9 +163,9 @@ mod tests {
     fn at_full_speed_consecutive_messages_go_to_one_partition() {
         let mut partitions = Partitions::new(Rate::Max, Duration::ZERO, 2);
         let issued = advance(&mut partitions, 2 * LONGEST_TURN as usize + 1);
-        assert_eq!(issued[LONGEST_TURN as usize - 1], (0, 1024));
+        assert_eq!(issued[LONGEST_TURN as usize - 1], (0, 2500));
         assert_eq!(issued[LONGEST_TURN as usize], (1, 1));
-        assert_eq!(issued[2 * LONGEST_TURN as usize], (0, 1025));
+        assert_eq!(issued[2 * LONGEST_TURN as usize], (0, 2501));
     }
 
     #[test]

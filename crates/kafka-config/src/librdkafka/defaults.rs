@@ -13,6 +13,11 @@ pub(crate) const BOTH: &[DefaultProperty] = &[
 
 pub(crate) const PRODUCER: &[DefaultProperty] = &[
     (
+        "batch.num.messages",
+        "2500",
+        "at full speed, a partition that has its share of the queue is served at once, instead of after the linger time",
+    ),
+    (
         "enable.idempotence",
         "true",
         "without idempotence (librdkafka's default), a retry can write a message twice or out of order",
@@ -44,8 +49,8 @@ pub(crate) const CONSUMER: &[DefaultProperty] = &[
         "limits memory: the messages of a response are unpacked at once, into several times its size",
     ),
     ("fetch.queue.backoff.ms", "1", "when the queue is full, the next fetch waits for 1 ms instead of 1 s"),
-    ("queued.max.messages.kbytes", "4096", "limits memory; a sixteenth of librdkafka's default, at the same speed"),
-    ("queued.min.messages", "10000", "with fewer, the loop runs out of messages between two fetches"),
+    ("queued.max.messages.kbytes", "8192", "limits memory; librdkafka's default is 64 MiB"),
+    ("queued.min.messages", "20000", "with fewer, the loop runs out of messages between two fetches"),
     (
         "statistics.interval.ms",
         "5000",
