@@ -52,6 +52,7 @@ def parse():
     parser.add_argument("--quick", action="store_true", help="few messages and rounds, for a first look")
     parser.add_argument("--messages", type=int, help=f"messages of a fast client in a run; default {MESSAGES:,}")
     parser.add_argument("--rounds", type=int, help=f"default {ROUNDS}")
+    parser.add_argument("--partitions", type=int, default=PARTITIONS, help=f"of each topic of a comparison of throughput; default {PARTITIONS}")
     parser.add_argument("--only", metavar="NAMES", type=lambda text: text.split(","), default=NAMES, help=f"some of {','.join(NAMES)}")
     parser.add_argument(
         "--also",
@@ -70,6 +71,8 @@ def parse():
     options = parser.parse_args()
     if unknown := set(options.only) - set(NAMES):
         parser.error(f"unknown client {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
+    if options.partitions != PARTITIONS and (options.latency or options.values or options.crowd or options.endurance):
+        parser.error(f"--partitions is for the comparison of throughput; all else has {PARTITIONS}")
     if wrong := [each for each in options.also if "=" not in each]:
         parser.error(f"--also needs NAME=FOLDER, not {wrong[0]}")
     options.messages = options.messages or (QUICK_MESSAGES if options.quick else MESSAGES)
@@ -127,9 +130,9 @@ def find_broker(options):
     return broker.in_docker(options.port)
 
 
-def describe(kafka, conditions):
+def describe(options, kafka, conditions):
     """What has to be known to read the figures."""
-    text = f"{datetime.date.today()}, {machine.describe()}; {kafka.description}; {PARTITIONS} partitions."
+    text = f"{datetime.date.today()}, {machine.describe()}; {kafka.description}; {options.partitions} partitions."
     if conditions:
         busiest, stolen = (max(values) for values in zip(*conditions, strict=True))
         text += f" Before a run, at most {busiest:.2f} cores were busy; during one, at most {stolen:.2f} were stolen."
@@ -155,7 +158,7 @@ def main():
         topics = broker.Topics(python, builds.PEERS / "topics.py", kafka.bootstrap)
         topics.wait_for_broker()
         patience = QUICK_PATIENCE if options.quick else PATIENCE
-        rounds = Rounds(peers.ours, peers.all, kafka.bootstrap, topics, options.messages, patience, say)
+        rounds = Rounds(peers.ours, peers.all, kafka.bootstrap, topics, options.messages, patience, say, partitions=options.partitions)
         rounds.warm_up()
         sections = None
         if options.latency:
@@ -168,7 +171,7 @@ def main():
         elif options.endurance:
             sections = [endurance.measure(peers.ours, kafka.bootstrap, topics, options.endurance, say)]
         if sections:
-            write(options, [describe(kafka, []), *sections], peers.missing)
+            write(options, [describe(options, kafka, []), *sections], peers.missing)
             return
         for number in range(1, options.rounds + 1):
             rounds.measure(number)
@@ -176,7 +179,7 @@ def main():
             "Producers\n\n" + report.table(peers.all, rounds.produced),
             "Consumers\n\n" + report.table(peers.all, rounds.consumed),
         ]
-        write(options, [describe(kafka, rounds.conditions), *tables], peers.missing)
+        write(options, [describe(options, kafka, rounds.conditions), *tables], peers.missing)
         picture = options.output.with_suffix(".svg")
         picture.write_text(chart.draw(peers.all, rounds.produced, rounds.consumed), encoding="utf-8")
         say(f"written: {picture}")

@@ -128,8 +128,10 @@ class RdkafkaPerformance(Peer):
         return Process([self.program, "-P", "-q", "-t", topic, "-b", bootstrap, *message], output=output)
 
     def follow(self, bootstrap, topic, output):
-        """Starts to receive what is sent from now on."""
-        return Process([self.program, "-G", fresh(), "-q", "-t", topic, "-b", bootstrap], output=output)
+        """Starts to receive what is sent from now on, with as many heartbeats and commits as our replica."""
+        options = {"auto.offset.reset": "latest", "heartbeat.interval.ms": 1000, "auto.commit.interval.ms": 1000}
+        command = [self.program, "-G", fresh(), "-q", "-t", topic, "-b", bootstrap]
+        return Process(command + [word for name, value in options.items() for word in ("-X", f"{name}={value}")], output=output)
 
 
 class OwnProgram(Peer):

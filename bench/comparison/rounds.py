@@ -18,8 +18,8 @@ class Rounds:
     for a quiet machine.
     """
 
-    def __init__(self, ours, measured, bootstrap, topics, messages, patience, say, compression="none"):
-        self.ours, self.measured, self.compression = ours, measured, compression
+    def __init__(self, ours, measured, bootstrap, topics, messages, patience, say, compression="none", partitions=PARTITIONS):
+        self.ours, self.measured, self.compression, self.partitions = ours, measured, compression, partitions
         self.bootstrap, self.topics, self.messages, self.patience, self.say = bootstrap, topics, messages, patience, say
         self.produced = {peer.name: [] for peer in measured}
         self.consumed = {peer.name: [] for peer in measured}
@@ -33,7 +33,7 @@ class Rounds:
         for _ in range(WARM_UP_ROUNDS):
             self.say(f"warming up with {report.number(messages)} messages")
             topic = self._create()
-            self.ours.produce(self.bootstrap, topic, messages, PARTITIONS, self.compression)
+            self.ours.produce(self.bootstrap, topic, messages, self.partitions, self.compression)
             self.ours.consume(self.bootstrap, topic, messages)
             self.topics.delete([topic])
 
@@ -44,7 +44,7 @@ class Rounds:
         topics = {peer.name: self._create() for peer in peers}
         source = topics[self.ours.name]
         for peer in random.sample(peers, len(peers)):
-            self._run(number, peer, "produced", peer.produce, topics[peer.name], self._share(peer), PARTITIONS, self.compression)
+            self._run(number, peer, "produced", peer.produce, topics[peer.name], self._share(peer), self.partitions, self.compression)
         for peer in random.sample(peers, len(peers)):
             self._run(number, peer, "consumed", peer.consume, source, self._share(peer))
         for peer in peers:
@@ -62,7 +62,7 @@ class Rounds:
 
     def _create(self):
         topic = fresh()
-        self.topics.create(topic, PARTITIONS)
+        self.topics.create(topic, self.partitions)
         return topic
 
     def _share(self, peer):

@@ -13,7 +13,7 @@ import time
 import uuid
 
 # Consecutive messages to one partition, as in producer-svc.
-TURN = 1024
+TURN = 2500
 QUEUE_MESSAGES = 500_000
 QUEUE_BYTES = 64 * 1024 * 1024
 BATCH_BYTES = 1_000_000

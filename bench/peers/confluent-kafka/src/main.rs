@@ -21,7 +21,7 @@ use confluent_kafka::producer::{KafkaProducer, Producer as _, ProducerConfig, Pr
 use message::{KeyReader, KeyWriter, Payload, RunId, ValueWriter};
 
 /// Consecutive messages to one partition, as in producer-svc.
-const TURN: u64 = 1024;
+const TURN: u64 = 2500;
 /// How many messages share a reading of the clock, as in producer-svc.
 const MESSAGES_PER_CLOCK_READING: u64 = 256;
 const POLL: Duration = Duration::from_millis(100);
