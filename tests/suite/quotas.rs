@@ -15,7 +15,7 @@ claims! {
 }
 
 const THROTTLED: &str = "broker throttles this client";
-/// Messages a second: about ten times as many bytes as the quota permits. A request of 2,500 messages then waits for longer than ten seconds.
+/// Messages a second: about ten times as many bytes as the quota permits. A request of 2,500 messages waits for more than ten seconds then.
 const RATE: &str = "2000";
 const BYTES_PER_SECOND: u32 = 18_000;
 const OBSERVED: Duration = Duration::from_secs(45);
