@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use kafka_config::{Connection, ConsumerSettings, Environment, Problems, ProducerSettings, Properties};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::KafkaResult;
+use rdkafka::error::{KafkaError, KafkaResult};
 use service::Access;
 
 use super::Settings;
@@ -124,17 +124,17 @@ fn problems(of_services: [Option<Problems>; 2]) -> String {
 
 fn partitions(connection: &Connection, properties: &Properties) -> Result<i32, Refusal> {
     let Connection { topic, bootstrap_servers: servers, .. } = connection;
-    let unreachable = |error: &dyn fmt::Display| {
+    let unreachable = |error: KafkaError| {
         Refusal::Kafka(format!(
             "no answer from {servers}: {error}. The command `sandbox producer` with the same settings logs the cause and what to do."
         ))
     };
-    let client: BaseConsumer = properties.client_config().create().map_err(|error| unreachable(&error))?;
+    let client: BaseConsumer = properties.client_config().create().map_err(unreachable)?;
     let access = Access::new(connection, properties.clone());
     access
         .wait_for_token(client.client(), ANSWER_TIMEOUT)
         .map_err(|reason| Refusal::Kafka(format!("no token: {reason}")))?;
-    let metadata = client.fetch_metadata(Some(topic), ANSWER_TIMEOUT).map_err(|error| unreachable(&error))?;
+    let metadata = client.fetch_metadata(Some(topic), ANSWER_TIMEOUT).map_err(unreachable)?;
     let count = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
     match count {
         0 => Err(Refusal::Kafka(format!("there is no topic `{topic}` at {servers}, or it may not be seen: create it"))),
