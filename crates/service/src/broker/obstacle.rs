@@ -1,6 +1,6 @@
 //! What keeps a client from its topic, as seen in librdkafka's errors.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rdkafka::error::RDKafkaErrorCode as Code;
 
@@ -82,7 +82,7 @@ fn is_before_login(reason: &str) -> bool {
 }
 
 /// The present obstacle.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Obstacle {
     pub(super) kind: Kind,
     /// What librdkafka or the broker last said about it, without secrets.
@@ -92,6 +92,13 @@ pub(super) struct Obstacle {
     pub(super) failures: u64,
     /// Whether the account lacks a right to the topic. A member of the group may lack it.
     pub(super) is_about_topic: bool,
+}
+
+impl Obstacle {
+    /// How long it has lasted.
+    pub(super) fn lasts(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.since)
+    }
 }
 
 #[cfg(test)]
