@@ -28,8 +28,8 @@ pub(super) struct State {
 }
 
 impl State {
-    /// Notes an obstacle that an error has shown. `is_consequence` if a more specific error comes before this one. Returns whether the
-    /// obstacle is another one than before.
+    /// Notes an obstacle that an error has shown. `is_consequence` means that a more specific error came before, whose
+    /// obstacle stays. Returns whether the obstacle is another one than before.
     pub(super) fn note(&mut self, seen: Obstacle, is_consequence: bool) -> bool {
         match &mut self.obstacle {
             // A client whose account is refused also reports that no broker is reachable and that the topic is missing.
@@ -106,7 +106,7 @@ impl State {
         (obstacle.lasts(now) >= WARN_AFTER).then_some(obstacle.kind)
     }
 
-    /// Whether to find out now if the obstacle still exists. Says so once a second at most.
+    /// Whether it is time to ask the broker if the obstacle still exists. Returns `true` at most once a second.
     pub(super) fn is_probe_due(&mut self, now: Instant) -> bool {
         let is_due = self.obstacle.is_some()
             && self.probed_at.is_none_or(|at| now.saturating_duration_since(at) >= PROBE_INTERVAL);
@@ -172,7 +172,7 @@ mod tests {
             state.confirm_membership();
             state.note(Obstacle { is_about_topic, ..seen(Kind::Unauthorised, now) }, false);
             if is_about_topic {
-                // The right to the topic is not shown by the group.
+                // A member of the group need not have the right to read the topic.
                 state.confirm_membership();
             }
             state.refusal(now + REFUSAL_GRACE).is_some()
