@@ -78,7 +78,7 @@ impl FetchHealth {
         if !is_explained && self.complaint.is_due(now) {
             let first = late.iter().filter_map(|partition| self.unserved.get(partition)).min();
             let waited_s = first.map_or(0, |since| now.saturating_duration_since(*since).as_secs());
-            let next_step = "check whether the brokers named are frozen or down; without a leader, restart the partition's replicas";
+            let next_step = "check whether the brokers named are frozen or down; if a partition has no leader, start the brokers that have its copies";
             warn!(late = late.len(), partitions, waited_s, next_step, "partitions are not received");
         }
         Some(format!("partitions are not received: {partitions}"))

@@ -1,7 +1,7 @@
 //! Helpers for tests: an embedded broker, the services as real processes, and what their log lines say.
 //!
 //! Every wait is for a condition under a deadline. When the deadline passes, the test panics and shows the output of the
-//! process so far. A typical test is in `crates/testbed/tests/groups.rs`:
+//! process so far. A typical test is in `crates/testbed/tests/embedded/groups.rs`:
 //!
 //! ```no_run
 //! let broker = testbed::Broker::start(10);

@@ -15,7 +15,7 @@ pub(crate) const PRODUCER: &[DefaultProperty] = &[
     (
         "batch.num.messages",
         "2500",
-        "at full speed, a partition that has its share of the queue is served at once, instead of after the linger time",
+        "with ten partitions this many messages of each fit into the queue; a batch that is full does not wait for the linger time",
     ),
     (
         "enable.idempotence",

@@ -187,7 +187,7 @@ fn the_documentation_lists_every_metric() {
     producer_rows.retain(|row| !both.contains(&row.replace("| producer |", "| both |")));
     replica_rows.retain(|row| !both.contains(&row.replace("| replica |", "| both |")));
     let scraped: Vec<&String> = both.iter().chain(&producer_rows).chain(&replica_rows).collect();
-    let documented = include_str!("../../../docs/metrics.md");
+    let documented = include_str!("../../../../docs/metrics.md");
     let documented: Vec<&str> = documented.lines().filter(|line| line.starts_with("| `")).collect();
     assert_eq!(
         documented,

@@ -11,7 +11,7 @@ const COMMON: [&str; 6] = ["timestamp", "level", "message", "client_id", "instan
 
 /// The documented levels and fields of each message.
 fn documented() -> BTreeMap<String, (BTreeSet<String>, BTreeSet<String>)> {
-    let rows = include_str!("../../../docs/log.md").lines().filter(|line| line.starts_with("| `"));
+    let rows = include_str!("../../../../docs/log.md").lines().filter(|line| line.starts_with("| `"));
     rows.map(|row| {
         let cells: Vec<&str> = row.split('|').map(str::trim).collect();
         let list = |cell: &str| cell.split(", ").map(|word| word.trim_matches('`').to_owned()).collect();

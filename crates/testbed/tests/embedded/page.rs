@@ -5,9 +5,6 @@
     reason = "clippy permits it in test functions, but not in the functions that they share"
 )]
 
-#[path = "page/commands.rs"]
 mod commands;
-#[path = "page/guard.rs"]
 mod guard;
-#[path = "page/tab.rs"]
 mod tab;
