@@ -152,15 +152,16 @@ impl Group {
         self.update_owned(&owned);
     }
 
-    /// Sets the positions of the partitions that this replica keeps. A rebalance pauses all partitions, and resumes those that stay from a
-    /// position that may be wrong, see [`Inbox::take`].
-    fn restore_positions(&self, consumer: &BaseConsumer<Self>) {
-        let reached = self.state().positions.reached();
-        if reached.is_empty() {
+    /// Sets the positions of the partitions that this replica keeps, which are all but the `new` ones. A rebalance pauses all partitions,
+    /// and resumes those that stay from a position that may be wrong, see [`Inbox::take`].
+    fn restore_positions(&self, consumer: &BaseConsumer<Self>, new: &[i32]) {
+        let mut kept = self.state().positions.next();
+        kept.retain(|(partition, _)| !new.contains(partition));
+        if kept.is_empty() {
             return;
         }
-        let mut list = TopicPartitionList::with_capacity(reached.len());
-        let listed = reached.iter().try_for_each(|(partition, offset)| {
+        let mut list = TopicPartitionList::with_capacity(kept.len());
+        let listed = kept.iter().try_for_each(|(partition, offset)| {
             list.add_partition_offset(&self.topic, *partition, Offset::Offset(*offset))
         });
         // Without a timeout, this takes effect before the next message and waits for nothing.
@@ -219,6 +220,7 @@ impl Group {
             let outcome = inbox.take(max, |message| match message.error() {
                 None => self.receive(state, consumer, message, received),
                 Some(error) => {
+                    state.positions.refuse(message.partition(), message.offset());
                     let reason = String::from_utf8_lossy(message.value().unwrap_or_default()).trim().to_owned();
                     reports.push((Code::from(error), reason));
                     Ok(())
@@ -305,7 +307,9 @@ impl ConsumerContext for Group {
     fn rebalance(&self, consumer: &BaseConsumer<Self>, code: RDKafkaRespErr, list: &mut TopicPartitionList) {
         let partitions = partitions_of(list);
         let is_cooperative = matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
-        let answered = if code == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+        let is_assignment = code == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+        let new = if is_assignment { partitions.clone() } else { Vec::new() };
+        let answered = if is_assignment {
             let begin = self.begin_sessions(consumer, &partitions);
             if let Some(inbox) = self.inbox.get().and_then(Weak::upgrade) {
                 inbox.forward(&self.topic, &partitions);
@@ -326,7 +330,7 @@ impl ConsumerContext for Group {
         if let Err(error) = answered {
             warn!(%error, "rebalance failed");
         }
-        self.restore_positions(consumer);
+        self.restore_positions(consumer, &new);
     }
 
     fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {

@@ -20,6 +20,8 @@ struct Position {
     next: Option<i64>,
     /// Where the session begins, if that is known.
     begin: Option<i64>,
+    /// The offset that librdkafka could not read, according to its last report about the partition.
+    refused: Option<i64>,
     processed: Option<i64>,
     committed: Option<i64>,
     commit: NextCommit,
@@ -90,10 +92,17 @@ impl Positions {
         self.owned.iter().map(|(partition, position)| (*partition, position.processed.or(position.begin)))
     }
 
-    /// The next offset of each owned partition from which a message was received in its present session.
-    pub(crate) fn reached(&self) -> Vec<Next> {
-        let next = |position: &Position| position.next.filter(|_| position.next != position.begin);
+    /// The offset from which each owned partition has to be read on, if that is known.
+    pub(crate) fn next(&self) -> Vec<Next> {
+        let next = |position: &Position| position.next.or(position.refused);
         self.owned.iter().filter_map(|(partition, position)| Some((*partition, next(position)?))).collect()
+    }
+
+    /// Notes that librdkafka could not read the partition at this offset.
+    pub(crate) fn refuse(&mut self, partition: i32, offset: i64) {
+        if let Some(position) = self.owned.get_mut(&partition) {
+            position.refused = Some(offset).filter(|offset| *offset >= 0);
+        }
     }
 
     /// Adds the partitions of new sessions.
@@ -283,14 +292,19 @@ mod tests {
     fn a_position_moves_with_the_messages_and_a_jump_is_reported() {
         let mut positions = Positions::new("t");
         positions.assign(&Beginnings { committed: vec![(0, 5)], unknown: vec![1], ..Beginnings::default() });
-        assert_eq!(positions.reached(), [], "nothing was received");
+        assert_eq!(positions.next(), [(0, 5)]);
+        positions.refuse(0, 7);
+        positions.refuse(1, 6);
+        assert_eq!(positions.next(), [(0, 5), (1, 6)], "librdkafka's offset is only used if no other is known");
+        positions.refuse(1, -1001);
+        assert_eq!(positions.next(), [(0, 5)]);
         assert_eq!(positions.advance(0, 5), None);
         assert_eq!(positions.advance(0, 9), Some(Some(6)));
         assert_eq!(positions.advance(0, 2), Some(Some(10)));
         assert_eq!(positions.advance(1, 7), Some(None));
         assert_eq!(positions.advance(1, 8), None);
         assert_eq!(positions.advance(2, 0), None, "not owned");
-        assert_eq!(positions.reached(), [(0, 3), (1, 9)]);
+        assert_eq!(positions.next(), [(0, 3), (1, 9)]);
         positions.assign(&Beginnings { unknown: vec![3], ..Beginnings::default() });
         assert_eq!(positions.revoke(&[0, 1, 3]), [(0, 3), (1, 9)]);
     }

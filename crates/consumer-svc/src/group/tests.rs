@@ -7,6 +7,7 @@ use kafka_config::{ConsumerSettings, Environment};
 use rdkafka::ClientConfig;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer as _};
+use rdkafka::types::RDKafkaApiKey;
 use service::Metrics;
 
 use super::*;
@@ -35,6 +36,11 @@ struct Setup {
 }
 
 fn setup() -> Setup {
+    setup_after(|_| {})
+}
+
+/// Calls `disturb` before the partition is assigned.
+fn setup_after(disturb: impl FnOnce(&MockCluster<'static, DefaultProducerContext>)) -> Setup {
     let until = Instant::now() + Duration::from_secs(20);
     let broker = MockCluster::new(1).unwrap();
     broker.create_topic("t", 1, 1).unwrap();
@@ -51,6 +57,7 @@ fn setup() -> Setup {
     let begin = Beginnings { committed: vec![(0, 0)], ..Beginnings::default() };
     consumer.context().state().positions.assign(&begin);
     inbox.forward("t", &[0]);
+    disturb(&broker);
     consumer.assign(&beginnings::assignment("t", &begin).unwrap()).unwrap();
     Setup { consumer, inbox, until, _broker: broker }
 }
@@ -86,7 +93,7 @@ fn a_kept_partition_continues_after_the_last_message_that_was_noted_whatever_lib
         noted.unwrap();
     }
     // librdkafka has recorded position 5.
-    group.restore_positions(consumer);
+    group.restore_positions(consumer, &[]);
     let mut received = Received::default();
     while received.total() < 3 {
         assert!(Instant::now() < until);
@@ -94,6 +101,36 @@ fn a_kept_partition_continues_after_the_last_message_that_was_noted_whatever_lib
         group.receive_batch(consumer, inbox, 5, &mut received).unwrap();
     }
     assert_eq!(group.state().positions.processed().collect::<Vec<_>>(), [(0, Some(5))]);
+}
+
+/// librdkafka takes the offset in an error for one that was read.
+#[test]
+fn an_error_before_the_first_message_and_a_rebalance_after_it_skip_no_message() {
+    let setup = setup_after(|broker| {
+        let error = RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+        broker.request_errors(RDKafkaApiKey::Fetch, &[error]);
+    });
+    let (consumer, inbox, until) = (&setup.consumer, &setup.inbox, setup.until);
+    let group = consumer.context();
+    let mut received = Received::default();
+    let mut reports = Vec::new();
+    while reports.is_empty() {
+        assert!(Instant::now() < until);
+        inbox.wait(Duration::from_millis(10));
+        reports = group.receive_batch(consumer, inbox, 1, &mut received).unwrap();
+    }
+    assert_eq!((reports, received.total()), (vec![KafkaError::MessageConsumption(Code::TopicAuthorizationFailed)], 0));
+    let mut partition = TopicPartitionList::new();
+    partition.add_partition("t", 0);
+    // What a rebalance does to a partition that stays.
+    consumer.pause(&partition).unwrap();
+    consumer.resume(&partition).unwrap();
+    group.restore_positions(consumer, &[]);
+    while received.total() < 5 {
+        assert!(Instant::now() < until, "{} received", received.total());
+        inbox.wait(Duration::from_millis(10));
+        group.receive_batch(consumer, inbox, 5, &mut received).unwrap();
+    }
 }
 
 /// librdkafka by itself commits nothing below the last committed offset.

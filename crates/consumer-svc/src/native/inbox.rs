@@ -85,7 +85,8 @@ impl<C: ConsumerContext> Inbox<C> {
     ///
     /// librdkafka records the position of each partition once it has filled the batch, and only if the position rose. It uses what it has
     /// recorded when a rebalance has interrupted a partition that the replica keeps, so the caller has to restore the positions then: a
-    /// batch may have been filled at that very moment, or the position may have fallen because the topic was created anew.
+    /// batch may have been filled at that very moment, the position may have fallen because the topic was created anew, or what was taken
+    /// may have been a report, after which librdkafka records the offset that follows the one it could not read.
     ///
     /// # Errors
     /// That of `handle`.
