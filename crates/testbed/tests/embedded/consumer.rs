@@ -1,5 +1,6 @@
 //! One replica: messages that can't be decoded, a log that can't be written, and stopping while the broker does not answer.
 
+use std::io::Read as _;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -99,6 +100,27 @@ fn messages_that_could_not_be_logged_are_left_to_the_next_replica() {
     next.wait_until("all messages", |replica| replica.received_count() >= 50);
     assert_eq!(next.stop().0, Some(0));
     assert_eq!(next.received(), (0..50).collect::<Vec<_>>());
+}
+
+/// The last resort for a log that cannot be written is standard error, and often both have the same reader.
+#[test]
+fn ends_in_time_although_nobody_reads_its_log_and_its_errors() {
+    let broker = Broker::start(1);
+    let mut variables = broker.variables();
+    let settings = [("KAFKA_GROUP_ID", "g"), ("LOG_MESSAGES", "each"), ("SHUTDOWN_TIMEOUT_MS", "1000")];
+    variables.extend(settings.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let program = binary("consumer-svc");
+    let both = ["-c", "exec \"$0\" 2>&1", program.to_str().unwrap()];
+    let mut replica = Process::start_with("/bin/sh".into(), &both, &variables, Stdio::from(writer));
+    // One line shows that the service runs. The rest stays in the pipe, which becomes full.
+    reader.read_exact(&mut [0]).unwrap();
+    let line = br#"{"num": 1, "ts": "2026-11-22 10:00:00"}"#.as_slice();
+    broker.write(&vec![Some(line); 2000]);
+    replica.wait_until("a full pipe", |_| rustix::io::ioctl_fionread(&reader).is_ok_and(|waiting| waiting > 60_000));
+    let (code, took) = replica.stop();
+    assert_eq!(code, Some(1));
+    assert!(took < STOP_LIMIT_WITHOUT_BROKER, "{took:?}");
 }
 
 /// Reads lines up to `topic found`, the last line before messages arrive, and closes the pipe.

@@ -9,6 +9,8 @@ use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 use testbed::{Broker, BrokerProcess, Process, binary, consumer, producer};
 
 const LISTEN: (&str, &str) = ("HTTP_ADDR", "127.0.0.1:0");
+/// `timeoutSeconds` of the probes in `deploy/kubernetes`.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 
 fn healthcheck(service: &str, address: &str) -> Process {
     let mut check = Process::start(binary(service), &["healthcheck"], &[("HTTP_ADDR".to_owned(), address.to_owned())]);
@@ -161,7 +163,7 @@ fn misbehave(address: &str, number: usize) -> Option<TcpStream> {
 }
 
 #[test]
-fn a_probe_is_answered_within_a_second_while_a_thousand_other_connections_misbehave() {
+fn a_probe_is_answered_in_time_while_a_thousand_other_connections_misbehave() {
     const CONNECTIONS: usize = 1000;
     const ROUNDS: usize = 1;
     let hard = getrlimit(Resource::Nofile).maximum;
@@ -188,7 +190,7 @@ fn a_probe_is_answered_within_a_second_while_a_thousand_other_connections_misbeh
             for path in ["/livez", "/readyz", "/metrics"] {
                 let start = Instant::now();
                 assert_eq!(service.ask(path).0, 200, "{path} in round {round}");
-                assert!(start.elapsed() < Duration::from_secs(1), "{path} took {:?}", start.elapsed());
+                assert!(start.elapsed() < PROBE_TIMEOUT, "{path} took {:?}", start.elapsed());
             }
             for mut connection in connections.drain(..) {
                 // Reading says `WouldBlock` only if the service keeps the connection.
