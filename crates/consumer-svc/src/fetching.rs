@@ -49,7 +49,7 @@ impl Fetching {
 
     /// To be called regularly: counts the messages in `received`, and logs late partitions. Returns why the replica is not ready, if
     /// partitions are late. `is_explained` says that the log explains already why no broker is reached.
-    pub(crate) fn tick(&mut self, received: &mut Received, is_explained: bool, now: Instant) -> Option<String> {
+    pub(crate) fn tick(&mut self, received: &mut ReceivedCounts, is_explained: bool, now: Instant) -> Option<String> {
         let received = received.take();
         if let Some(partitions) = &mut self.partitions {
             for (partition, count) in received {
@@ -67,7 +67,7 @@ impl Fetching {
 /// How many messages were received in all, and how many of each partition since the last tick. Kept apart from the metrics, so that a
 /// message costs no label look-up.
 #[derive(Debug, Default)]
-pub(crate) struct Received {
+pub(crate) struct ReceivedCounts {
     total: u64,
     counts: BTreeMap<i32, u64>,
     /// The partition of the last message, and how many of its messages `counts` does not contain yet. Messages arrive in long
@@ -75,7 +75,7 @@ pub(crate) struct Received {
     last: (i32, u64),
 }
 
-impl Received {
+impl ReceivedCounts {
     /// How many messages were counted.
     pub(crate) fn total(&self) -> u64 {
         self.total
@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn each_message_is_counted_once_and_with_its_own_partition() {
-        let mut received = Received::default();
+        let mut received = ReceivedCounts::default();
         [3, 3, 0, 3, -1, 0, 0].into_iter().for_each(|partition| received.count(partition));
         assert_eq!(received.take(), BTreeMap::from([(-1, 1), (0, 3), (3, 3)]));
         assert!(received.take().is_empty());

@@ -17,7 +17,7 @@ use tracing::warn;
 
 use crate::beginnings;
 use crate::books::{Books, Next, Record};
-use crate::fetching::Received;
+use crate::fetching::ReceivedCounts;
 use crate::membership::Membership;
 use crate::metrics::ConsumerMetrics;
 use crate::native::inbox::Inbox;
@@ -29,8 +29,8 @@ pub(crate) struct State {
     pub(crate) books: Books,
     pub(crate) positions: Positions,
     pub(crate) membership: Membership,
-    /// Messages waiting in the owned partitions whose leader is reachable, according to the last statistics.
-    pub(crate) waiting: i64,
+    /// Whether messages wait to be received in owned partitions whose leader is reachable, according to the last statistics.
+    pub(crate) has_waiting: bool,
     /// The first error of writing a line in a callback.
     pub(crate) write_error: Option<io::Error>,
     /// librdkafka's message when it had no offset to start from.
@@ -63,7 +63,7 @@ impl Group {
             books,
             positions,
             membership: Membership::default(),
-            waiting: 0,
+            has_waiting: false,
             write_error: None,
             no_offset: None,
         };
@@ -212,7 +212,7 @@ impl Group {
         consumer: &BaseConsumer<Self>,
         inbox: &Inbox<Self>,
         max: usize,
-        received: &mut Received,
+        received: &mut ReceivedCounts,
     ) -> io::Result<Vec<KafkaError>> {
         let mut reports = Vec::new();
         let accounted = self.account_in(&mut self.state(), consumer, |state| {
@@ -246,7 +246,7 @@ impl Group {
         &self,
         consumer: &BaseConsumer<Self>,
         message: NativeMessage<'_>,
-        received: &mut Received,
+        received: &mut ReceivedCounts,
     ) -> io::Result<()> {
         self.account_in(&mut self.state(), consumer, |state| {
             state.books.begin_batch();
@@ -262,7 +262,7 @@ impl Group {
         state: &mut State,
         consumer: &BaseConsumer<Self>,
         message: NativeMessage<'_>,
-        received: &mut Received,
+        received: &mut ReceivedCounts,
     ) -> io::Result<()> {
         let _processing = self.traces.process(message);
         let record = Record::from(message);
@@ -288,7 +288,7 @@ impl ClientContext for Group {
 
     fn stats(&self, statistics: Statistics) {
         let mut state = self.state();
-        state.waiting = self.metrics.update_lag(state.positions.processed(), &statistics);
+        state.has_waiting = self.metrics.update_lag(state.positions.processed(), &statistics);
         self.metrics.fetching().update(&state.positions.owned(), &statistics);
     }
 

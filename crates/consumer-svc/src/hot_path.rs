@@ -9,7 +9,7 @@ use message::{KeyWriter, RunId, encode};
 use service::{Identity, Metrics};
 
 use crate::books::{Books, Record};
-use crate::fetching::Received;
+use crate::fetching::ReceivedCounts;
 use crate::metrics::ConsumerMetrics;
 use crate::positions::Positions;
 
@@ -21,7 +21,7 @@ const BATCH: usize = 250;
 pub struct HotPath {
     books: Books,
     positions: Positions,
-    by_partition: Received,
+    by_partition: ReceivedCounts,
     /// Key and value of each message.
     messages: Vec<(Vec<u8>, Vec<u8>)>,
     received: usize,
@@ -45,7 +45,7 @@ impl HotPath {
         Self {
             books: Books::new(Arc::new(journal), Arc::new(metrics), TOPIC, "demo", detail),
             positions,
-            by_partition: Received::default(),
+            by_partition: ReceivedCounts::default(),
             messages: (0..count).map(message).collect(),
             received: 0,
         }

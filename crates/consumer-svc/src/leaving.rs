@@ -50,15 +50,17 @@ impl Replica {
     /// would wait behind its `JoinGroup` request until the group has continued without it, and would then be refused.
     fn commit_stored(&self, until: Instant) {
         let group = self.consumer.context();
-        while self.access.obstacle().is_none() && group.state().positions.has_uncommitted() && Instant::now() < until {
+        let has_uncommitted = || group.state().positions.has_uncommitted();
+        while self.access.obstacle().is_none() && has_uncommitted() && Instant::now() < until {
             match self.commit_while_polling(until) {
                 // Without an offset to commit, all that was stored is committed. librdkafka does not report each commit to the context.
-                Some(Ok(()) | Err(KafkaError::ConsumerCommit(Code::NoOffset))) => return group.committed_all(),
+                Some(Ok(()) | Err(KafkaError::ConsumerCommit(Code::NoOffset))) => group.committed_all(),
                 Some(Err(error)) => debug!(%error, "commit refused, trying again"),
                 None => return,
             }
+            group.state().positions.commit_fallen(&self.consumer);
             let retry_at = Instant::now() + COMMIT_RETRY;
-            while Instant::now() < retry_at {
+            while has_uncommitted() && Instant::now() < retry_at {
                 drop(self.consumer.poll(POLL));
             }
         }

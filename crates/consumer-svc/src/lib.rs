@@ -32,7 +32,7 @@ use service::{Ending, Handles, Metrics, Service, Shutdown};
 
 use crate::metrics::ConsumerMetrics;
 
-/// A probe of an absent broker blocks the loop for a second and a half, which must not count as a stall.
+/// Questions to a broker that does not answer block the loop for up to two seconds each, which must not count as a stall.
 const STALL_LIMIT_MIN: Duration = Duration::from_secs(5);
 
 /// The program: reads the settings from the environment; `--help` lists them.

@@ -89,19 +89,19 @@ impl ConsumerMetrics {
         self.bad.with_label_values(&[kind.name()]).inc();
     }
 
-    /// Updates the lag of the owned partitions from librdkafka's statistics. Returns how many messages are waiting to be received in
+    /// Updates the lag of the owned partitions from librdkafka's statistics. Returns whether messages wait to be received in
     /// the partitions whose leader is reachable.
     ///
-    /// That number differs from the lag, which also counts received messages that are not processed, and a transaction marker at the end
+    /// The lag does not tell that, because it also counts received messages that are not processed, and a transaction marker at the end
     /// of the log. `processed` has, for each owned partition, the offset below which everything is processed.
     pub(crate) fn update_lag(
         &self,
         processed: impl Iterator<Item = (i32, Option<i64>)>,
         statistics: &Statistics,
-    ) -> i64 {
+    ) -> bool {
         let processed: BTreeMap<i32, Option<i64>> = processed.collect();
         let partitions = statistics.topics.values().flat_map(|topic| topic.partitions.values());
-        let mut waiting = 0;
+        let mut has_waiting = false;
         for partition in partitions {
             let Some(processed) = processed.get(&partition.partition) else { continue };
             // Negative values mean unknown.
@@ -112,14 +112,14 @@ impl ConsumerMetrics {
                 self.lag.with_label_values(&[&partition.partition.to_string()]).set(lag);
             }
             if has_leader(statistics, partition.leader) {
-                waiting += match (end, partition.next_offset) {
-                    (Some(end), next) if next >= 0 => (end - next).max(0) + partition.fetchq_cnt,
+                has_waiting |= match (end, partition.next_offset) {
+                    (Some(end), next) if next >= 0 => next < end || partition.fetchq_cnt > 0,
                     // The position is not known yet.
-                    _ => lag.unwrap_or(0),
+                    _ => lag > Some(0),
                 };
             }
         }
-        waiting
+        has_waiting
     }
 
     /// Removes the lag of partitions that this replica no longer owns.

@@ -45,6 +45,18 @@ impl Position {
     fn not_committed(self) -> Option<i64> {
         self.processed.filter(|processed| self.committed.is_none_or(|committed| committed < *processed))
     }
+
+    /// If the position has fallen, asks the broker to commit its stored offset, which is the one in `list`. The result comes as that of any
+    /// commit. Once an offset was committed this way, librdkafka goes on from there.
+    fn commit_fallen<C: ConsumerContext>(&mut self, consumer: &BaseConsumer<C>, list: &TopicPartitionList) {
+        if self.commit != NextCommit::Own {
+            return;
+        }
+        match commit(consumer, list) {
+            Ok(()) => self.commit = NextCommit::Requested,
+            Err(error) => debug!(?list, %error, "offset not committed"),
+        }
+    }
 }
 
 /// The result of a commit.
@@ -151,17 +163,21 @@ impl Positions {
                 Ok(()) => {
                     let position = self.owned.entry(*partition).or_default();
                     position.processed = Some(*offset);
-                    if position.commit == NextCommit::Own {
-                        position.commit = NextCommit::Requested;
-                        // The result comes as that of any commit. Once an offset was committed this way, librdkafka goes on from there.
-                        if let Err(error) = commit(consumer, &list) {
-                            position.commit = NextCommit::Own;
-                            debug!(partition, offset, %error, "offset not committed");
-                        }
-                    }
+                    position.commit_fallen(consumer, &list);
                 }
                 // Another replica owns the partition by now and will receive the uncommitted messages again.
                 Err(error) => debug!(partition, offset, %error, "offset not stored"),
+            }
+        }
+    }
+
+    /// Asks the broker to commit what was stored in partitions whose position has fallen, unless such a request is under way.
+    pub(crate) fn commit_fallen<C: ConsumerContext>(&mut self, consumer: &BaseConsumer<C>) {
+        for (partition, position) in &mut self.owned {
+            let Some(offset) = position.processed.filter(|_| position.commit == NextCommit::Own) else { continue };
+            let mut list = TopicPartitionList::with_capacity(1);
+            if list.add_partition_offset(&self.topic, *partition, Offset::Offset(offset)).is_ok() {
+                position.commit_fallen(consumer, &list);
             }
         }
     }
@@ -175,7 +191,8 @@ impl Positions {
                 (Ok(()), None, Offset::Offset(offset)) => {
                     for positions in [&mut self.owned, &mut self.former] {
                         if let Some(position) = positions.get_mut(&element.partition())
-                            // A higher offset is the late result of a commit from before the position fell.
+                            // Otherwise this is the late result of a commit from before the position fell.
+                            && position.commit != NextCommit::Own
                             && position.processed.is_none_or(|processed| offset <= processed)
                         {
                             position.committed = position.committed.max(Some(offset));
@@ -226,9 +243,10 @@ impl Positions {
         self.owned.values().any(|position| position.not_committed().is_some())
     }
 
-    /// Records that the stored offsets of all owned partitions were committed.
+    /// Records that librdkafka has committed the stored offsets of all owned partitions that it commits.
     pub(crate) fn record_all_committed(&mut self) {
-        self.owned.values_mut().for_each(|position| position.committed = position.processed);
+        let periodic = self.owned.values_mut().filter(|position| position.commit == NextCommit::Periodic);
+        periodic.for_each(|position| position.committed = position.processed);
     }
 
     /// The offsets that were processed and are not known to be committed.
@@ -281,8 +299,11 @@ mod tests {
         commit(&mut positions, 10);
         assert!(!positions.has_uncommitted());
         assert_eq!(positions.advance(0, 2), Some(Some(10)));
-        positions.owned.entry(0).or_default().processed = Some(3);
         commit(&mut positions, 10);
+        let position = positions.owned.entry(0).or_default();
+        (position.processed, position.commit) = (Some(3), NextCommit::Requested);
+        commit(&mut positions, 10);
+        positions.record_all_committed();
         assert_eq!(positions.not_committed(), [NextOffset { partition: 0, offset: 3 }], "10 was committed before");
         commit(&mut positions, 3);
         assert!(!positions.has_uncommitted());

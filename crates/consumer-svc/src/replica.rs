@@ -1,5 +1,8 @@
 //! The loop: polls librdkafka, accounts for each message, and finally leaves the group (`leaving`).
 
+mod upkeep;
+
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,19 +13,17 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use service::{Access, Ending, Failure, Handles, Health, NativeMessage, Shutdown, drop_in_background};
 use tracing::{debug, warn};
 
+use self::upkeep::Upkeep;
 use crate::books::Books;
-use crate::fetching::Received;
+use crate::fetching::ReceivedCounts;
 use crate::group::Group;
 use crate::metrics::ConsumerMetrics;
 use crate::native::generation;
 use crate::native::inbox::{BATCH_MAX, Inbox};
 use crate::positions::Positions;
 
-/// How long the loop may wait at once. Messages, events and a request to stop wake it earlier.
-const IDLE: Duration = Duration::from_secs(1);
 /// How long polling the consumer may block while the topic is awaited.
 const POLL: Duration = Duration::from_millis(100);
-const UPKEEP_INTERVAL: Duration = Duration::from_millis(200);
 /// Events served at once, so that the loop gets to its other duties however many there are.
 const EVENTS_AT_ONCE: usize = 1024;
 const OFFSETS_TIMEOUT: Duration = Duration::from_secs(3);
@@ -61,7 +62,8 @@ pub(crate) fn receive_messages(
         Err(source) => return Failure::Client { step: "create the queue of messages", source }.into(),
     };
     consumer.context().receive_by(&inbox);
-    let replica = Replica {
+    // A panic of the loop must end the service at once. Dropping a consumer closes it, which takes minutes with a broker that does not answer.
+    let replica = ManuallyDrop::new(Replica {
         inbox,
         consumer,
         access,
@@ -71,7 +73,7 @@ pub(crate) fn receive_messages(
         is_classic: group_protocol == "classic",
         is_static: group_instance_id.is_some(),
         max_messages: Some(max_messages).filter(|max| *max > 0),
-    };
+    });
     let mut failure = replica.receive_until_stopped(shutdown).err();
     shutdown.request();
     if let Err(error) = replica.consumer.context().account(&replica.consumer, Books::write_pending_summary) {
@@ -90,7 +92,7 @@ pub(crate) fn receive_messages(
         warn!("leaving the group was not confirmed by the broker");
     }
     replica.consumer.context().traces().finish(shutdown);
-    drop_in_background(replica);
+    drop_in_background(ManuallyDrop::into_inner(replica));
     Ending { failure, count, not_delivered: 0, not_committed }
 }
 
@@ -122,58 +124,32 @@ impl Replica {
         let subscribed = self.consumer.subscribe(&[&self.topic]);
         subscribed.map_err(|source| Failure::Client { step: "subscribe to the topic", source })?;
 
-        let mut received = Received::default();
-        let mut received_before = 0;
-        let mut upkeep_at = Instant::now();
-        // Whether something has arrived since the last upkeep, which is then due soon, because readiness and metrics may have changed.
-        let mut has_news = true;
-        // When a message last arrived, or when there was last a reason for none to arrive.
-        let mut served_at = upkeep_at;
+        let mut received = ReceivedCounts::default();
+        let mut upkeep = Upkeep::new();
         while !shutdown.is_requested() {
             let before = received.total();
             let left = self.max_messages.map_or(u64::MAX, |max| max - before);
             let max = usize::try_from(left).unwrap_or(BATCH_MAX);
             let errors = group.receive_batch(&self.consumer, &self.inbox, max, &mut received);
             let errors = errors.map_err(Failure::Journal)?;
-            errors.iter().try_for_each(|error| self.handle_error(error))?;
+            errors.iter().try_for_each(|error| self.stop_or_go_on(error))?;
             let has_events = self.serve_events(&mut received)?;
             if self.max_messages.is_some_and(|max| received.total() >= max) {
                 return Ok(());
             }
             if received.total() == before && errors.is_empty() && !has_events {
-                self.inbox.wait(if has_news { UPKEEP_INTERVAL } else { IDLE });
+                self.inbox.wait(upkeep.longest_wait());
             } else {
-                has_news = true;
+                upkeep.note_news();
             }
-            let now = Instant::now();
-            if now.saturating_duration_since(upkeep_at) >= UPKEEP_INTERVAL {
-                upkeep_at = now;
-                has_news = false;
-                group.account(&self.consumer, |books| books.tick(now)).map_err(Failure::Journal)?;
-                let obstacle = self.access.obstacle();
-                let is_receiving = received.total() > received_before;
-                if is_receiving {
-                    received_before = received.total();
-                    self.access.confirm();
-                    group.note_message();
-                }
-                if is_receiving || group.state().waiting == 0 || obstacle.is_some() {
-                    served_at = now;
-                }
-                self.access.check(self.consumer.client(), false)?;
-                self.health.tick();
-                let is_starved = now.saturating_duration_since(served_at) > self.health.stall_limit();
-                self.health.set_not_alive(is_starved.then_some("messages are waiting but none arrives"));
-                let late = self.metrics.fetching().tick(&mut received, obstacle.is_some(), now);
-                self.health.set_not_ready(self.not_ready_reason().or(late.as_deref()));
-            }
+            self.do_upkeep(&mut upkeep, &mut received, Instant::now())?;
         }
         Ok(())
     }
 
     /// Serves what waits in the consumer's queue: rebalances, results of commits, statistics, errors and log lines. Returns whether there
     /// was anything.
-    fn serve_events(&self, received: &mut Received) -> Result<bool, Failure> {
+    fn serve_events(&self, received: &mut ReceivedCounts) -> Result<bool, Failure> {
         let has_events = self.inbox.has_events();
         for _ in 0..EVENTS_AT_ONCE {
             if !self.inbox.has_events() {
@@ -185,7 +161,7 @@ impl Replica {
                     let accounted = self.consumer.context().receive_one(&self.consumer, message, received);
                     accounted.map_err(Failure::Journal)?;
                 }
-                Some(Err(error)) => self.handle_error(&error)?,
+                Some(Err(error)) => self.stop_or_go_on(&error)?,
                 None => {}
             }
         }
@@ -209,8 +185,8 @@ impl Replica {
         self.consumer.context().state().membership.is_member(generation)
     }
 
-    /// Handles an error that a poll returned. Errors after which librdkafka retries were handled in the context already.
-    fn handle_error(&self, error: &KafkaError) -> Result<(), Failure> {
+    /// Whether an error that librdkafka returned ends the replica. Errors after which librdkafka retries were handled in the context already.
+    fn stop_or_go_on(&self, error: &KafkaError) -> Result<(), Failure> {
         match error.rdkafka_error_code() {
             Some(Code::AutoOffsetReset) => Err(Failure::NoOffset {
                 topic: self.topic.clone(),

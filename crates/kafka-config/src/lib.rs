@@ -49,7 +49,7 @@ mod settings;
 mod table;
 mod variables;
 
-pub use librdkafka::properties::{Properties, Trust};
+pub use librdkafka::properties::{Properties, Trust, redact};
 pub use settings::choices::{AutoOffsetReset, LogFormat, LogMessages, Rate};
 pub use settings::connection::Connection;
 pub use settings::consumer::ConsumerSettings;

@@ -226,6 +226,12 @@ fn a_queue_without_a_limit_is_one_for_the_producer_too() {
 }
 
 #[test]
+fn a_turn_is_as_long_as_a_request() {
+    let batch = |extra: &[(&str, &str)]| producer(extra).unwrap().batch_messages;
+    assert_eq!((batch(&[]), batch(&[("KAFKA_PROP_BATCH_NUM_MESSAGES", "7")])), (2500, 7));
+}
+
+#[test]
 fn linger_is_derived_from_the_rate_unless_it_is_set() {
     let linger = |extra: &[(&str, &str)]| property(&producer(extra).unwrap().properties, "linger.ms").unwrap();
     assert_eq!(linger(&[]), "0");

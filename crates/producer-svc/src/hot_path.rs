@@ -17,6 +17,7 @@ use crate::partitions::Partitions;
 const TOPIC: &str = "demo";
 const PARTITIONS: usize = 10;
 const QUEUE: u64 = 50_000;
+const BATCH_MESSAGES: u64 = 2500;
 /// Of each acknowledgement.
 const LATENCY: Duration = Duration::from_micros(1234);
 
@@ -42,7 +43,7 @@ impl HotPath {
         books.resize(PARTITIONS);
         Self {
             books,
-            partitions: Partitions::new(Rate::Max, Duration::ZERO, PARTITIONS),
+            partitions: Partitions::new(Rate::Max, Duration::ZERO, BATCH_MESSAGES, PARTITIONS),
             batch: Batch::new(run),
             num: 0,
             offsets: vec![0; PARTITIONS],

@@ -1,8 +1,8 @@
 //! Chooses the partition and the pseq of each message.
 //!
 //! The key of a message is its identity and must not determine its partition, so the producer chooses partitions itself, in turn. At low
-//! rates each message goes to the next partition, so that every replica receives some. At higher rates a turn lasts longer, up to the 2,500
-//! messages of a request: consecutive messages to one partition share a request, which doubles the throughput. If messages linger, a turn
+//! rates each message goes to the next partition, so that every replica receives some. At higher rates a turn lasts longer, up to as many
+//! messages as a request takes: consecutive messages to one partition share a request, which doubles the throughput. If messages linger, a turn
 //! lasts as long as they do: otherwise each would wait for others that go elsewhere. A partition that has no room (see `backlog`) misses its
 //! turn, and one that has little gets a shorter one.
 
@@ -13,8 +13,6 @@ use std::time::Duration;
 
 use kafka_config::Rate;
 
-/// As many messages as a request takes (`batch.num.messages`), so that a turn is sent as soon as it is over, without lingering.
-const LONGEST_TURN: u64 = 2500;
 /// Up to this rate a turn is one message, unless messages linger.
 const SINGLE_MESSAGE_TURNS_UP_TO_PER_SEC: f64 = 1000.0;
 /// Above that rate, how long a turn lasts.
@@ -29,6 +27,8 @@ pub(crate) struct Partitions {
     count: usize,
     current: usize,
     linger: Duration,
+    /// As many messages as a request takes, so that a turn is sent as soon as it is over, without lingering.
+    longest_turn: u64,
     /// Messages per turn.
     turn: u64,
     /// Messages left in the turn of the current partition; 0 if its turn is over.
@@ -46,16 +46,17 @@ pub(crate) struct Turn {
 }
 
 impl Partitions {
-    /// `linger` is how long a message waits for others to share a request with.
-    pub(crate) fn new(rate: Rate, linger: Duration, count: usize) -> Self {
+    /// `linger` is how long a message waits for others to share a request with, and `batch_messages` how many messages a request takes.
+    pub(crate) fn new(rate: Rate, linger: Duration, batch_messages: u64, count: usize) -> Self {
         // The first turn is that of partition 0.
         let current = count.saturating_sub(1);
-        Self { pseq: vec![0; count], count, current, linger, turn: turn(rate, linger), left_in_turn: 0 }
+        let (longest_turn, turn) = (batch_messages, turn(rate, linger, batch_messages));
+        Self { pseq: vec![0; count], count, current, linger, longest_turn, turn, left_in_turn: 0 }
     }
 
     /// Sets the length of the next turns.
     pub(crate) fn set_rate(&mut self, rate: Rate) {
-        self.turn = turn(rate, self.linger);
+        self.turn = turn(rate, self.linger, self.longest_turn);
         self.left_in_turn = self.left_in_turn.min(self.turn);
     }
 
@@ -107,13 +108,13 @@ impl Partitions {
 }
 
 /// Messages per turn at this rate.
-fn turn(rate: Rate, linger: Duration) -> u64 {
+fn turn(rate: Rate, linger: Duration, longest: u64) -> u64 {
     let messages = match rate {
-        Rate::Max => return LONGEST_TURN,
+        Rate::Max => return longest,
         Rate::PerSec(rate) if rate <= SINGLE_MESSAGE_TURNS_UP_TO_PER_SEC => rate * linger.as_secs_f64(),
         Rate::PerSec(rate) => rate * TURN_SECONDS,
     };
-    (messages as u64).clamp(1, LONGEST_TURN)
+    (messages as u64).clamp(1, longest)
 }
 
 #[cfg(test)]
@@ -124,6 +125,7 @@ mod tests {
     use super::*;
 
     const ENDLESS: u64 = u64::MAX;
+    const BATCH: u64 = 2500;
 
     fn next(partitions: &mut Partitions, room: impl Fn(usize) -> u64) -> Option<(i32, u64)> {
         partitions.next(room).map(|turn| (turn.partition, turn.first_pseq))
@@ -141,19 +143,19 @@ mod tests {
 
     #[test]
     fn at_low_rates_each_message_goes_to_the_next_partition() {
-        let mut partitions = Partitions::new(Rate::PerSec(1.0), Duration::ZERO, 3);
+        let mut partitions = Partitions::new(Rate::PerSec(1.0), Duration::ZERO, BATCH, 3);
         assert_eq!(advance(&mut partitions, 7), [(0, 1), (1, 1), (2, 1), (0, 2), (1, 2), (2, 2), (0, 3)]);
     }
 
     #[test]
     fn a_turn_lasts_as_long_as_messages_linger() {
-        let turn_at = |rate, linger_ms| turn(Rate::PerSec(rate), Duration::from_millis(linger_ms));
+        let turn_at = |rate, linger_ms| turn(Rate::PerSec(rate), Duration::from_millis(linger_ms), BATCH);
         assert_eq!([turn_at(1000.0, 0), turn_at(1000.0, 5), turn_at(100.0, 5), turn_at(1.0, 5000)], [1, 5, 1, 5]);
     }
 
     #[test]
     fn after_a_change_of_the_rate_the_next_turn_is_as_long_as_that_rate_wants_it() {
-        let mut partitions = Partitions::new(Rate::PerSec(20_000.0), Duration::ZERO, 2);
+        let mut partitions = Partitions::new(Rate::PerSec(20_000.0), Duration::ZERO, BATCH, 2);
         assert_eq!(advance(&mut partitions, 3).last(), Some(&(0, 3)));
         partitions.set_rate(Rate::PerSec(1.0));
         assert_eq!(advance(&mut partitions, 3), [(0, 4), (1, 1), (0, 5)]);
@@ -161,16 +163,16 @@ mod tests {
 
     #[test]
     fn at_full_speed_consecutive_messages_go_to_one_partition() {
-        let mut partitions = Partitions::new(Rate::Max, Duration::ZERO, 2);
-        let issued = advance(&mut partitions, 2 * LONGEST_TURN as usize + 1);
-        assert_eq!(issued[LONGEST_TURN as usize - 1], (0, 2500));
-        assert_eq!(issued[LONGEST_TURN as usize], (1, 1));
-        assert_eq!(issued[2 * LONGEST_TURN as usize], (0, 2501));
+        let mut partitions = Partitions::new(Rate::Max, Duration::ZERO, BATCH, 2);
+        let issued = advance(&mut partitions, 2 * BATCH as usize + 1);
+        assert_eq!(issued[BATCH as usize - 1], (0, 2500));
+        assert_eq!(issued[BATCH as usize], (1, 1));
+        assert_eq!(issued[2 * BATCH as usize], (0, 2501));
     }
 
     #[test]
     fn added_partitions_take_turns_and_removed_ones_do_not() {
-        let mut partitions = Partitions::new(Rate::PerSec(1.0), Duration::ZERO, 2);
+        let mut partitions = Partitions::new(Rate::PerSec(1.0), Duration::ZERO, BATCH, 2);
         advance(&mut partitions, 3);
         partitions.resize(3);
         assert_eq!(advance(&mut partitions, 3), [(1, 2), (2, 1), (0, 3)]);
@@ -181,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_message_that_was_not_accepted_keeps_its_partition_and_pseq() {
-        let mut partitions = Partitions::new(Rate::PerSec(1.0), Duration::ZERO, 2);
+        let mut partitions = Partitions::new(Rate::PerSec(1.0), Duration::ZERO, BATCH, 2);
         assert_eq!(next(&mut partitions, |_| ENDLESS), Some((0, 1)));
         assert_eq!(next(&mut partitions, |_| ENDLESS), Some((0, 1)));
         partitions.skip();
@@ -193,7 +195,7 @@ mod tests {
         for (rate, queue) in
             [(Rate::PerSec(1.0), 60), (Rate::PerSec(5000.0), 600), (Rate::Max, 60_000), (Rate::Max, 600)]
         {
-            let mut partitions = Partitions::new(rate, Duration::ZERO, 3);
+            let mut partitions = Partitions::new(rate, Duration::ZERO, BATCH, 3);
             let mut backlog = Backlog::new(queue, Instant::now());
             backlog.resize(3);
             let share = queue / 6;
@@ -233,7 +235,7 @@ mod tests {
 
     #[test]
     fn nothing_is_sent_while_no_partition_has_room() {
-        let mut partitions = Partitions::new(Rate::Max, Duration::ZERO, 2);
+        let mut partitions = Partitions::new(Rate::Max, Duration::ZERO, BATCH, 2);
         assert_eq!(partitions.next(|_| 0), None);
         assert_eq!(partitions.next(|_| 3), Some(Turn { partition: 0, first_pseq: 1, left: 3 }));
         partitions.advance(2);

@@ -7,6 +7,7 @@
 mod turn;
 mod upkeep;
 
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -50,7 +51,17 @@ pub(crate) fn send_messages(
     control: &Control,
     shutdown: &Shutdown,
 ) -> Ending {
-    let ProducerSettings { connection, rate, linger, pace, max_messages, queue_messages, properties, .. } = settings;
+    let ProducerSettings {
+        connection,
+        rate,
+        linger,
+        pace,
+        max_messages,
+        queue_messages,
+        batch_messages,
+        properties,
+        ..
+    } = settings;
     let Handles { journal, health, traces, detail } = handles;
     let expected_per_sec = match rate {
         Rate::PerSec(rate) => rate,
@@ -59,8 +70,9 @@ pub(crate) fn send_messages(
     let books = Books::new(journal, metrics, run, &connection.topic, detail, queue_messages, expected_per_sec);
     let access = Arc::new(Access::new(&connection, properties));
     let config = access.properties().client_config();
+    // A panic of the loop must end the service at once, and dropping a client waits for the broker.
     let producer = match config.create_with_context(Delivery::new(Arc::clone(&access), books, traces, rate)) {
-        Ok(producer) => producer,
+        Ok(producer) => ManuallyDrop::new(producer),
         Err(error) => return Failure::Settings(access.properties().refused(&error)).into(),
     };
     let name = connection.topic;
@@ -88,6 +100,7 @@ pub(crate) fn send_messages(
         linger,
         pace,
         max_messages,
+        batch_messages,
         batch,
         stalled,
         control,
@@ -108,7 +121,7 @@ pub(crate) fn send_messages(
     producer.context().traces.finish(shutdown);
     // On this thread: it is this thread that the reports wake.
     drop(sender);
-    drop_in_background(producer);
+    drop_in_background(ManuallyDrop::into_inner(producer));
     Ending { failure, count, not_delivered, not_committed: Vec::new() }
 }
 
@@ -124,6 +137,7 @@ struct Sender<'p> {
     linger: Duration,
     pace: Duration,
     max_messages: u64,
+    batch_messages: u64,
     /// The messages of one call, in buffers that are used again.
     batch: Batch,
     stalled: Stalled,
@@ -140,7 +154,8 @@ impl Sender<'_> {
         let Some(found) = self.access.wait_for_topic(client, poll, &self.health, self.shutdown)? else {
             return Ok(());
         };
-        let partitions = partitions.insert(Partitions::new(self.rate, self.linger, found.partitions));
+        let partitions =
+            partitions.insert(Partitions::new(self.rate, self.linger, self.batch_messages, found.partitions));
         self.producer.context().books().enter_topic(found);
         // A second request saves half a second. librdkafka tries to acquire its producer id on each metadata answer. That fails while
         // its first connection is being replaced, and librdkafka would otherwise retry only after a timer.
@@ -159,6 +174,7 @@ impl Sender<'_> {
             if let Some(rate) = controlled.new_rate() {
                 schedule = Schedule::new(rate, self.pace, now);
                 partitions.set_rate(rate);
+                self.producer.context().set_rate(rate);
             }
             if controlled.is_paused() {
                 self.rest(IDLE, now);

@@ -94,7 +94,7 @@ fn a_kept_partition_continues_after_the_last_message_that_was_noted_whatever_lib
     }
     // librdkafka has recorded position 5.
     group.restore_positions(consumer, &[]);
-    let mut received = Received::default();
+    let mut received = ReceivedCounts::default();
     while received.total() < 3 {
         assert!(Instant::now() < until);
         inbox.wait(Duration::from_millis(10));
@@ -112,7 +112,7 @@ fn an_error_before_the_first_message_and_a_rebalance_after_it_skip_no_message() 
     });
     let (consumer, inbox, until) = (&setup.consumer, &setup.inbox, setup.until);
     let group = consumer.context();
-    let mut received = Received::default();
+    let mut received = ReceivedCounts::default();
     let mut reports = Vec::new();
     while reports.is_empty() {
         assert!(Instant::now() < until);
@@ -139,7 +139,7 @@ fn what_is_processed_after_the_position_has_fallen_is_committed() {
     let setup = setup();
     let (consumer, inbox, until) = (&setup.consumer, &setup.inbox, setup.until);
     let group = consumer.context();
-    let mut received = Received::default();
+    let mut received = ReceivedCounts::default();
     let mut receive = |count: u64, max: usize| {
         while received.total() < count {
             assert!(Instant::now() < until);

@@ -19,6 +19,12 @@ const REDACTED_FROM_BYTES: usize = 4;
 /// A line of a secret of several lines, such as a private key in PEM. The last line of a key can be short and then says little.
 const REDACTED_LINE_FROM_BYTES: usize = 8;
 
+/// Returns `text` with `secret` replaced by `[secret]`. A secret of fewer than 4 bytes is not replaced.
+#[must_use]
+pub fn redact(text: &str, secret: &str) -> String {
+    if secret.len() < REDACTED_FROM_BYTES { text.to_owned() } else { text.replace(secret, "[secret]") }
+}
+
 #[derive(Clone)]
 enum Value {
     Plain(String),
@@ -173,9 +179,8 @@ impl Properties {
         });
         // An error may show a single line of a private key.
         let lines = secrets.clone().filter(|secret| secret.contains('\n')).flat_map(str::lines);
-        let parts = secrets.filter(|secret| secret.len() >= REDACTED_FROM_BYTES);
         let lines = lines.filter(|line| line.len() >= REDACTED_LINE_FROM_BYTES && !line.starts_with("-----"));
-        parts.chain(lines).fold(text.to_owned(), |text, part| text.replace(part, "[secret]"))
+        secrets.chain(lines).fold(text.to_owned(), |text, part| redact(&text, part))
     }
 
     /// Describes why librdkafka refused to create a client from these properties. Each value was valid by itself; only now

@@ -59,6 +59,8 @@ pub struct ProducerSettings {
     pub runtime: RuntimeSettings,
     /// How many messages librdkafka's queue holds (`queue.buffering.max.messages`).
     pub queue_messages: u64,
+    /// How many messages a request takes for one partition (`batch.num.messages`).
+    pub batch_messages: u64,
     /// The properties to create the librdkafka client with.
     pub properties: Properties,
 }
@@ -88,8 +90,19 @@ impl ProducerSettings {
             // 0 stands for no limit, as in librdkafka.
             let queue_messages = properties.number("queue.buffering.max.messages").filter(|count| *count > 0);
             let queue_messages = queue_messages.unwrap_or(u64::MAX);
+            let batch_messages = properties.number("batch.num.messages").map_or(1, |count| count.max(1));
             let pace = pace(rate, linger);
-            Ok(Self { connection, rate, linger, pace, max_messages, runtime, queue_messages, properties })
+            Ok(Self {
+                connection,
+                rate,
+                linger,
+                pace,
+                max_messages,
+                runtime,
+                queue_messages,
+                batch_messages,
+                properties,
+            })
         } else {
             Err(Problems(checker.problems))
         }

@@ -165,7 +165,11 @@ pub(crate) fn read_secret(path: &str) -> Result<String, String> {
         return Err(format!("it is longer than {SECRET_MAX_BYTES} bytes"));
     }
     let secret = secret.strip_suffix('\n').map_or(secret.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
-    if secret.is_empty() { Err("it is empty".to_owned()) } else { Ok(secret.to_owned()) }
+    match secret {
+        "" => Err("it is empty".to_owned()),
+        _ if secret.contains('\0') => Err("it contains a NUL character".to_owned()),
+        _ => Ok(secret.to_owned()),
+    }
 }
 
 #[cfg(test)]

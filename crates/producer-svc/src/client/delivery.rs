@@ -1,6 +1,6 @@
 //! librdkafka's callbacks of the producer: delivery reports, errors and log lines.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,7 @@ pub(crate) struct Delivery {
     /// Each message carries the time since this at which it was due, so that no state per message in flight is needed.
     start: Instant,
     /// Whether a message is due when it is handed to librdkafka.
-    is_due_at_handover: bool,
+    is_due_at_handover: AtomicBool,
     errors: AtomicU64,
     /// The last error, unless rdkafka has reported it for the second time.
     first_report: Mutex<Option<(Option<RDKafkaErrorCode>, String)>>,
@@ -34,7 +34,7 @@ pub(crate) struct Delivery {
 
 impl Delivery {
     pub(crate) fn new(access: Arc<Access>, books: Books, traces: Traces, rate: Rate) -> Self {
-        let is_due_at_handover = matches!(rate, Rate::Max);
+        let is_due_at_handover = AtomicBool::new(matches!(rate, Rate::Max));
         Self {
             access,
             traces,
@@ -53,6 +53,11 @@ impl Delivery {
     /// How many errors librdkafka has reported that do not concern single messages.
     pub(crate) fn errors(&self) -> u64 {
         self.errors.load(Ordering::Relaxed)
+    }
+
+    /// Notes that messages are sent at this rate from now on.
+    pub(crate) fn set_rate(&self, rate: Rate) {
+        self.is_due_at_handover.store(matches!(rate, Rate::Max), Ordering::Relaxed);
     }
 
     /// What a message carries that is due at this time.
@@ -110,7 +115,8 @@ impl ProducerContext for Delivery {
         let due = self.start + Duration::from_micros(due_micros as u64);
         let latency_from_due = books.now().saturating_duration_since(due);
         // librdkafka reads the clock for each message.
-        let latency = if self.is_due_at_handover { latency_from_due } else { latency(message) };
+        let is_due_at_handover = self.is_due_at_handover.load(Ordering::Relaxed);
+        let latency = if is_due_at_handover { latency_from_due } else { latency(message) };
         self.traces.sent(message, latency, result.as_ref().err().map(|undelivered| undelivered.reason.name()));
         let (partition, key, value) = (message.partition(), message.key(), message.payload());
         books.enter_outcome(Report { partition, key, value, latency, latency_from_due, result });

@@ -20,19 +20,27 @@ pub(super) struct Upkeep {
     delivery: DeliveryHealth,
     /// How many errors librdkafka had reported.
     errors: u64,
-    /// When the partitions were last refreshed; `None` asks for a refresh at once.
-    metadata_at: Option<Instant>,
+    /// When the partitions were last refreshed.
+    metadata_at: Instant,
+    is_metadata_requested: bool,
 }
 
 impl Upkeep {
     pub(super) fn new() -> Self {
         let now = Instant::now();
-        Self { done_at: now, acknowledged: 0, delivery: DeliveryHealth::default(), errors: 0, metadata_at: Some(now) }
+        Self {
+            done_at: now,
+            acknowledged: 0,
+            delivery: DeliveryHealth::default(),
+            errors: 0,
+            metadata_at: now,
+            is_metadata_requested: false,
+        }
     }
 
     /// Asks for the number of partitions in the next round.
     pub(super) fn request_metadata(&mut self) {
-        self.metadata_at = None;
+        self.is_metadata_requested = true;
     }
 }
 
@@ -63,8 +71,9 @@ impl Sender<'_> {
             self.producer.context().books().note_acknowledgement();
             self.access.confirm();
         }
-        // The outcomes of outstanding messages tell whether the broker is back, and a probe would only delay messages that are due. But while
-        // there are none for long, only a probe tells one broker that is gone, and leaves too few replicas in sync, from a lost cluster.
+        // The outcomes of outstanding messages tell whether the broker is back, and a probe would only delay messages that are due. Once there
+        // has been no outcome for long, a probe is made all the same: it tells a cluster that is down from one that answers and does not
+        // acknowledge, because too few copies are in sync.
         let awaits_outcomes = outstanding > 0 && (is_delivering || !upkeep.delivery.is_late());
         self.access.check(self.producer.client(), awaits_outcomes)?;
         self.health.tick();
@@ -72,11 +81,13 @@ impl Sender<'_> {
         upkeep.delivery.check(&self.producer.context().books(), count, &self.access, &self.health, now);
         // A probe blocks, so none is made while nothing is delivered: an absent broker is probed by `check`, at its own interval. Nor while a
         // partition is stalled: the probe may go to the very broker that does not answer.
-        let is_due = upkeep.metadata_at.is_none_or(|at| now.saturating_duration_since(at) >= METADATA_INTERVAL);
+        let is_due = now.saturating_duration_since(upkeep.metadata_at) >= METADATA_INTERVAL;
+        let is_convenient = is_delivering && !self.stalled.is_any();
         if let Some(partitions) = partitions
-            && (is_due && is_delivering && !self.stalled.is_any() || upkeep.metadata_at.is_none())
+            && (upkeep.is_metadata_requested || is_due && is_convenient)
         {
-            upkeep.metadata_at = Some(now);
+            upkeep.is_metadata_requested = false;
+            upkeep.metadata_at = now;
             if let Some(count) = self.access.count_partitions(self.producer.client()) {
                 partitions.resize(count);
                 self.producer.context().books().resize(count);

@@ -13,7 +13,7 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::RDKafkaErrorCode as Code;
 use tracing::{debug, error, warn};
 
-use self::state::{State, WARN_AFTER};
+use self::state::{AccessState, WARN_AFTER};
 use super::explanation::Explanation;
 use super::obstacle::{Kind, Obstacle};
 use super::password::Password;
@@ -38,7 +38,7 @@ pub struct Access {
     explanation: Explanation,
     password: Password,
     tokens: Tokens,
-    state: Mutex<State>,
+    state: Mutex<AccessState>,
     /// Limits the lines about errors that say nothing about reaching the topic.
     other_errors: Mutex<Throttle>,
 }
@@ -70,7 +70,7 @@ impl Access {
         self.tokens.redact(self.password.redact(self.properties.redact(text)))
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, AccessState> {
         locked(&self.state)
     }
 

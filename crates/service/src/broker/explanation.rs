@@ -16,11 +16,11 @@ const HANDSHAKE_INTERVAL: Duration = Duration::from_secs(10);
 pub(super) struct Explanation {
     security: Security,
     trust: Trust,
-    known: Arc<Mutex<Known>>,
+    known: Arc<Mutex<KnownCause>>,
 }
 
 #[derive(Debug, Default)]
-struct Known {
+struct KnownCause {
     /// The cause, and when it was seen.
     cause: Option<(Cause, Instant)>,
     handshake_at: Option<Instant>,
@@ -78,6 +78,6 @@ impl Explanation {
     }
 }
 
-fn locked(known: &Mutex<Known>) -> MutexGuard<'_, Known> {
+fn locked(known: &Mutex<KnownCause>) -> MutexGuard<'_, KnownCause> {
     known.lock().unwrap_or_else(PoisonError::into_inner)
 }

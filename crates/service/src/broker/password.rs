@@ -9,24 +9,26 @@ use rdkafka::bindings::{rd_kafka_error_destroy, rd_kafka_sasl_set_credentials};
 use rdkafka::client::{Client, ClientContext};
 use tracing::{info, warn};
 
+use crate::observability::complaint::Complaint;
+
 const INTERVAL: Duration = Duration::from_secs(30);
 /// While the broker refuses the account.
 const REFUSED_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The password of the account, if it comes from a file.
 #[derive(Debug)]
-pub(super) struct Password(Option<Mutex<Known>>);
+pub(super) struct Password(Option<Mutex<Watched>>);
 
 #[derive(Debug)]
-struct Known {
+struct Watched {
     file: PasswordFile,
     read_at: Instant,
-    warned_at: Option<Instant>,
+    complaint: Complaint,
 }
 
 impl Password {
     pub(super) fn new(file: Option<PasswordFile>) -> Self {
-        Self(file.map(|file| Mutex::new(Known { file, read_at: Instant::now(), warned_at: None })))
+        Self(file.map(|file| Mutex::new(Watched { file, read_at: Instant::now(), complaint: Complaint::default() })))
     }
 
     /// Returns `text` without the password that was last taken up.
@@ -50,10 +52,9 @@ impl Password {
         known.read_at = now;
         match known.file.read_again() {
             Ok(true) if set_credentials(client, &known.file) => info!("password taken up from its file"),
-            Ok(_) => known.warned_at = None,
+            Ok(_) => {}
             Err(error) => {
-                if known.warned_at.is_none_or(|at| now.saturating_duration_since(at) >= INTERVAL) {
-                    known.warned_at = Some(now);
+                if known.complaint.is_due(now) {
                     let next_step =
                         "make the file in KAFKA_SASL_PASSWORD_FILE readable; the password stays what it was";
                     warn!(next_step, error, "password file cannot be read");
@@ -65,7 +66,7 @@ impl Password {
 
 #[expect(unsafe_code, reason = "rdkafka has no safe way to change the password of a client")]
 fn set_credentials<C: ClientContext>(client: &Client<C>, file: &PasswordFile) -> bool {
-    // A password with a NUL cannot be valid, and the broker says so.
+    // Neither has a NUL: settings with one are refused.
     let (Ok(user), Ok(password)) = (CString::new(file.user()), CString::new(file.password())) else { return false };
     // SAFETY: the client lives as long as the reference. librdkafka copies both texts, and returns null or an error that we own.
     unsafe {

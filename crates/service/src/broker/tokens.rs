@@ -21,12 +21,12 @@ use kafka_config::IdentityServer;
 use rdkafka::client::{Client, ClientContext};
 use tracing::{info, warn};
 
-use self::store::Store;
+use self::store::{Store, TokenState};
 
-/// A failure is logged once it has lasted this long, and then at this interval.
+/// A failure is logged once it has lasted this long.
 const WARN_AFTER: Duration = Duration::from_secs(2);
-const WARN_INTERVAL: Duration = Duration::from_secs(10);
-/// A token that the broker refuses is replaced at this interval, because the identity server may give another one after a correction.
+/// A token that the broker refuses or that cannot be used is replaced at this interval, because the identity server may give another one
+/// after a correction.
 const REFUSED_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The tokens of a client. Without an identity server nothing here does anything.
@@ -99,20 +99,21 @@ impl Tokens {
         let Some(source) = &self.0 else { return };
         source.give(client);
         let now = Instant::now();
-        let mut state = source.store.locked();
-        if is_refused && state.token.as_ref().is_some_and(|token| now - token.received_at >= REFUSED_INTERVAL) {
+        let state = &mut *source.store.locked();
+        let is_unusable = state.token.as_ref().is_some_and(|token| token.state == TokenState::Unusable);
+        let is_old = state.token.as_ref().is_some_and(|token| now - token.received_at >= REFUSED_INTERVAL);
+        if is_old && (is_refused || is_unusable) {
             source.store.ask_for_another();
         }
         let left_s = state.token.as_ref().map(|token| token.expires_at.saturating_duration_since(now).as_secs());
         let Some((trouble, since)) = &state.trouble else {
-            if state.warned_at.take().is_some() {
+            if state.complaint.is_over() {
                 info!(identity_server = source.address, "token received again");
             }
             return;
         };
         let waited = now.saturating_duration_since(*since);
-        let warned_recently = state.warned_at.is_some_and(|at| now.saturating_duration_since(at) < WARN_INTERVAL);
-        if waited < WARN_AFTER || warned_recently {
+        if waited < WARN_AFTER || !state.complaint.is_due(now) {
             return;
         }
         let (identity_server, waited_s, failures) = (&source.address, waited.as_secs(), state.failures);
@@ -130,8 +131,11 @@ impl Tokens {
                 "identity server refuses the client"
             );
         } else {
-            let next_step = "start the identity server, or correct KAFKA_SASL_OAUTHBEARER_TOKEN_ENDPOINT_URL or \
-                             KAFKA_HTTPS_CA_LOCATION";
+            let next_step = if is_unusable {
+                "correct the token that the identity server issues"
+            } else {
+                "start the identity server, or correct KAFKA_SASL_OAUTHBEARER_TOKEN_ENDPOINT_URL or KAFKA_HTTPS_CA_LOCATION"
+            };
             warn!(
                 identity_server,
                 waited_s,
@@ -142,7 +146,6 @@ impl Tokens {
                 "identity server unreachable"
             );
         }
-        state.warned_at = Some(now);
         state.failures = 0;
     }
 }
@@ -151,16 +154,14 @@ impl Source {
     #[cfg(feature = "tls")]
     fn give<C: ClientContext>(&self, client: &Client<C>) {
         let mut state = self.store.locked();
-        let Some(token) = state.token.as_ref().filter(|token| !token.is_given) else { return };
-        let result = native::set_token(client, token, &self.server);
-        if let Some(token) = &mut state.token {
-            // The same token would be refused again.
-            token.is_given = true;
-        }
-        if let Err(reason) = result {
-            let reason = state.redact(format!("librdkafka does not accept the token: {reason}"));
-            state.token = None;
-            state.fail(Trouble::unreachable(reason), Instant::now());
+        let Some(token) = state.token.as_mut().filter(|token| token.state == TokenState::New) else { return };
+        match native::set_token(client, token, &self.server) {
+            Ok(()) => token.state = TokenState::Given,
+            Err(reason) => {
+                token.state = TokenState::Unusable;
+                let reason = state.redact(format!("librdkafka does not accept the token: {reason}"));
+                state.fail(Trouble::unreachable(reason), Instant::now());
+            }
         }
     }
 

@@ -181,12 +181,17 @@ async fn write_last_line(journal: Arc<Journal>, stopped: Stopped) -> u8 {
     match written {
         Ok(Ok(Ok(()))) => exit_code,
         Ok(Ok(Err(error))) => {
-            tell(format_args!("could not write the log: {error}; {shown}"));
+            tell_in_time(format!("could not write the log: {error}; {shown}")).await;
             exit_code.max(1)
         }
         Ok(Err(_)) | Err(_) => {
-            tell(format_args!("could not write the log in time; {shown}"));
+            tell_in_time(format!("could not write the log in time; {shown}")).await;
             exit_code.max(1)
         }
     }
+}
+
+/// Writes to standard error, which may have the same reader as standard output: one that has stopped reading must not keep the process.
+async fn tell_in_time(text: String) {
+    tokio::time::timeout(GRACE, spawn_blocking(move || tell(text))).await.ok();
 }

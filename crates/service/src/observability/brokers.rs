@@ -23,11 +23,11 @@ pub(crate) struct BrokerMetrics {
     disconnects: IntCounterVec,
     latency: GaugeVec,
     throttled: GaugeVec,
-    known: BTreeMap<i32, Known>,
+    known: BTreeMap<i32, BrokerSeries>,
 }
 
 #[derive(Debug, Default)]
-struct Known {
+struct BrokerSeries {
     address: String,
     /// librdkafka's count, which starts at 0 again when the broker comes back to the metadata.
     disconnects: i64,
@@ -96,7 +96,7 @@ impl BrokerMetrics {
             self.disconnects.remove_label_values(&old).ok();
             self.latency.remove_label_values(&old).ok();
             self.throttled.remove_label_values(&old).ok();
-            *known = Known { address: broker.nodename.clone(), ..Known::default() };
+            *known = BrokerSeries { address: broker.nodename.clone(), ..BrokerSeries::default() };
         }
         let labels = [name.as_str(), known.address.as_str()];
         match broker.state.as_str() {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::certificates;
 use super::tls::{HTTPS_CA, Pem};
-use crate::librdkafka::properties::Trust;
+use crate::librdkafka::properties::{Trust, redact};
 use crate::settings::checker::Checker;
 use crate::settings::connection::is_loopback;
 use crate::variables::environment::read_secret;
@@ -162,7 +162,7 @@ impl IdentityServer {
     /// Returns `text` with the secret replaced by `[secret]`.
     #[must_use]
     pub fn redact(&self, text: &str) -> String {
-        text.replace(self.client_secret.expose_secret(), "[secret]")
+        redact(text, self.client_secret.expose_secret())
     }
 }
 

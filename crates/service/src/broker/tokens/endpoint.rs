@@ -20,7 +20,7 @@ use openssl::ssl::{SslConnector, SslMethod};
 
 use super::Trouble;
 use super::claims;
-use super::store::Token;
+use super::store::{Token, TokenState};
 use crate::broker::handshake::trust_certificates;
 
 /// Tokens have a few kilobytes.
@@ -66,7 +66,7 @@ pub(super) async fn fetch(server: &IdentityServer) -> Result<Token, Trouble> {
         received_at,
         // A lifetime beyond the range of the clock is as good as none that ends.
         expires_at: received_at.checked_add(lifetime).unwrap_or(received_at + claims::LONGEST),
-        is_given: false,
+        state: TokenState::New,
     })
 }
 

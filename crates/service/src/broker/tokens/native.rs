@@ -67,6 +67,7 @@ mod tests {
     use kafka_config::{ConsumerSettings, Environment};
     use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
+    use super::super::store::TokenState;
     use super::*;
 
     fn settings() -> ConsumerSettings {
@@ -89,7 +90,7 @@ mod tests {
             received_at: now,
             expires_at: now + lifetime,
             claims: String::new(),
-            is_given: false,
+            state: TokenState::New,
         }
     }
 

@@ -3,10 +3,12 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use kafka_config::redact;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::Notify;
 
 use super::Trouble;
+use crate::observability::complaint::Complaint;
 
 /// A token of the identity server.
 #[derive(Debug)]
@@ -16,13 +18,23 @@ pub(super) struct Token {
     pub(super) expires_at: Instant,
     /// What the token says about itself.
     pub(super) claims: String,
-    /// Whether librdkafka has it.
-    pub(super) is_given: bool,
+    pub(super) state: TokenState,
+}
+
+/// What librdkafka did with a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TokenState {
+    /// It has not got it yet.
+    New,
+    /// It uses it.
+    Given,
+    /// It does not accept it: the token has characters that the protocol does not permit.
+    Unusable,
 }
 
 /// The present token, or why there is no new one.
 #[derive(Debug, Default)]
-pub(super) struct State {
+pub(super) struct Holding {
     pub(super) token: Option<Token>,
     /// The token before, which librdkafka's texts may still contain.
     former: Option<SecretString>,
@@ -30,12 +42,12 @@ pub(super) struct State {
     pub(super) trouble: Option<(Trouble, Instant)>,
     /// Failed attempts since the trouble was last logged.
     pub(super) failures: u64,
-    pub(super) warned_at: Option<Instant>,
+    pub(super) complaint: Complaint,
 }
 
-impl State {
+impl Holding {
     pub(super) fn is_missing(&self, now: Instant) -> bool {
-        self.token.as_ref().is_none_or(|token| token.expires_at <= now)
+        self.token.as_ref().is_none_or(|token| token.expires_at <= now || token.state == TokenState::Unusable)
     }
 
     pub(super) fn receive(&mut self, token: Token) {
@@ -56,20 +68,20 @@ impl State {
 
     pub(super) fn redact(&self, text: String) -> String {
         let token = self.token.as_ref().map(|token| &token.value);
-        token.into_iter().chain(&self.former).fold(text, |text, token| text.replace(token.expose_secret(), "[secret]"))
+        token.into_iter().chain(&self.former).fold(text, |text, token| redact(&text, token.expose_secret()))
     }
 }
 
 /// The state, and the ways to wake the thread.
 #[derive(Debug, Default)]
 pub(super) struct Store {
-    state: Mutex<State>,
+    state: Mutex<Holding>,
     stop: Notify,
     ask: Notify,
 }
 
 impl Store {
-    pub(super) fn locked(&self) -> MutexGuard<'_, State> {
+    pub(super) fn locked(&self) -> MutexGuard<'_, Holding> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
