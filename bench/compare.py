@@ -34,6 +34,8 @@ MESSAGES, QUICK_MESSAGES = 15_000_000, 1_500_000
 ROUNDS, QUICK_ROUNDS = 5, 3
 # How many seconds a run waits for a quiet machine.
 PATIENCE, QUICK_PATIENCE = 20, 2
+# How many runs may warm up the broker.
+WARM_UP_RUNS, QUICK_WARM_UP_RUNS = 24, 2
 # The slow clients get a part of the messages, so that a run of theirs takes about as long as one of the others.
 PYTHON_SHARE, KAFKA_PYTHON_SHARE = 0.1, 0.02
 NAMES = ["kafka-pair", "c", "java", "confluent-kafka-rust", "confluent-kafka-python", "kafka-python"]
@@ -159,7 +161,7 @@ def main():
         topics.wait_for_broker()
         patience = QUICK_PATIENCE if options.quick else PATIENCE
         rounds = Rounds(peers.ours, peers.all, kafka.bootstrap, topics, options.messages, patience, say, partitions=options.partitions)
-        rounds.warm_up()
+        rounds.warm_up(QUICK_WARM_UP_RUNS if options.quick else WARM_UP_RUNS)
         sections = None
         if options.latency:
             sections = latency.Latencies(peers, kafka.bootstrap, topics, python, options, say).measure_all()

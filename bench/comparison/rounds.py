@@ -7,8 +7,15 @@ from comparison import builds, machine, report
 from comparison.peers import fresh
 
 PARTITIONS = 10
-# Before anything counts: the broker's virtual machine compiles its code.
-WARM_UP_MESSAGES, WARM_UP_ROUNDS = 3_000_000, 2
+# Before anything counts: while the broker's virtual machine compiles its code, the broker becomes up to twice as fast. That takes some
+# 100 million messages, and is over when this many runs in a row are about as fast as the fastest.
+WARM_UP_MESSAGES = 10_000_000
+STEADY_RUNS, STEADY_SHARE = 3, 0.9
+
+
+def is_steady(rates):
+    """Whether the last runs were about as fast as the fastest."""
+    return len(rates) >= STEADY_RUNS and min(rates[-STEADY_RUNS:]) >= STEADY_SHARE * max(rates)
 
 
 class Rounds:
@@ -27,15 +34,17 @@ class Rounds:
         self.conditions = []
         self._raw = builds.CACHE / "runs.jsonl"
 
-    def warm_up(self):
-        """Sends and receives messages that do not count."""
+    def warm_up(self, runs_max):
+        """Sends and receives messages that do not count, until that no longer becomes faster."""
         messages = min(WARM_UP_MESSAGES, self.messages)
-        for _ in range(WARM_UP_ROUNDS):
-            self.say(f"warming up with {report.number(messages)} messages")
+        rates = []
+        while len(rates) < runs_max and not is_steady(rates):
             topic = self._create()
-            self.ours.produce(self.bootstrap, topic, messages, self.partitions, self.compression)
+            run = self.ours.produce(self.bootstrap, topic, messages, self.partitions, self.compression)
             self.ours.consume(self.bootstrap, topic, messages)
             self.topics.delete([topic])
+            rates.append(run.rate)
+            self.say(f"warming up: {report.number(messages)} messages at {report.number(run.rate)}/s")
 
     def measure(self, number):
         """One round: the producers, then the consumers of what producer-svc has written, then the proof."""

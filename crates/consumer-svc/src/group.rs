@@ -129,7 +129,7 @@ impl Group {
     /// Ends the sessions of the partitions. The pending summary is written here and its offsets are stored. librdkafka then commits the
     /// stored offsets, and only after that gives the partitions up.
     fn end_sessions(&self, consumer: &BaseConsumer<Self>, partitions: &[i32]) {
-        if let Err(error) = self.account(consumer, Books::write_pending_summary) {
+        if let Err(error) = self.account_and_store(consumer, Books::write_pending_summary) {
             self.state().write_error.get_or_insert(error);
         }
         let is_lost = consumer.assignment_lost();
@@ -178,7 +178,7 @@ impl Group {
     ///
     /// # Errors
     /// A line could not be written, either now or earlier in a callback.
-    pub(crate) fn account(
+    pub(crate) fn account_and_store(
         &self,
         consumer: &BaseConsumer<Self>,
         account: impl FnOnce(&mut Books) -> io::Result<()>,
@@ -206,7 +206,7 @@ impl Group {
     /// reported about partitions instead of messages.
     ///
     /// # Errors
-    /// Like [`account`](Self::account).
+    /// Like [`account_and_store`](Self::account_and_store).
     pub(crate) fn receive_batch(
         &self,
         consumer: &BaseConsumer<Self>,
@@ -241,7 +241,7 @@ impl Group {
     /// Accounts for a message from the consumer's queue, where it arrives only if its partition could not be forwarded.
     ///
     /// # Errors
-    /// Like [`account`](Self::account).
+    /// Like [`account_and_store`](Self::account_and_store).
     pub(crate) fn receive_one(
         &self,
         consumer: &BaseConsumer<Self>,

@@ -76,7 +76,7 @@ pub(crate) fn receive_messages(
     });
     let mut failure = replica.receive_until_stopped(shutdown).err();
     shutdown.request();
-    if let Err(error) = replica.consumer.context().account(&replica.consumer, Books::write_pending_summary) {
+    if let Err(error) = replica.consumer.context().account_and_store(&replica.consumer, Books::write_pending_summary) {
         failure.get_or_insert(Failure::Journal(error));
     }
     let has_left = replica.leave_group(shutdown);
@@ -120,7 +120,7 @@ impl Replica {
             return Ok(());
         };
         let group = self.consumer.context();
-        group.account(&self.consumer, |books| books.enter_topic(found)).map_err(Failure::Journal)?;
+        group.account_and_store(&self.consumer, |books| books.enter_topic(found)).map_err(Failure::Journal)?;
         let subscribed = self.consumer.subscribe(&[&self.topic]);
         subscribed.map_err(|source| Failure::Client { step: "subscribe to the topic", source })?;
 

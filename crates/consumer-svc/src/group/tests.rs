@@ -67,7 +67,7 @@ fn nothing_is_accounted_for_after_a_callback_failed_to_write_a_line() {
     let consumer = consumer("127.0.0.1:1");
     let mut was_called = false;
     consumer.context().state().write_error = Some(io::Error::other("no space left"));
-    let outcome = consumer.context().account(&consumer, |_| {
+    let outcome = consumer.context().account_and_store(&consumer, |_| {
         was_called = true;
         Ok(())
     });

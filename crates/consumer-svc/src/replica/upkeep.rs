@@ -54,7 +54,7 @@ impl Replica {
         upkeep.done_at = now;
         upkeep.has_news = false;
         let group = self.consumer.context();
-        group.account(&self.consumer, |books| books.tick(now)).map_err(Failure::Journal)?;
+        group.account_and_store(&self.consumer, |books| books.tick(now)).map_err(Failure::Journal)?;
         let obstacle = self.access.obstacle();
         let is_receiving = received.total() > upkeep.received;
         if is_receiving {

@@ -139,8 +139,8 @@ impl Access {
         self.state().lasting(Instant::now()).map(Kind::name)
     }
 
-    /// To be called regularly by the loop. Probes at most once a second whether an obstacle still exists, logs it when it is time,
-    /// and fails when waiting does not help.
+    /// To be called regularly by the loop. Probes at most once a second whether an obstacle still exists, gives the client another password
+    /// or token if there is one, logs an obstacle when it is time, and fails when waiting does not help.
     ///
     /// A probe blocks for up to half a second. None is made if `answer_pending`: a request is under way whose outcome will tell the same.
     ///
@@ -197,19 +197,18 @@ impl Access {
             let reason = self.redact(&reason);
             return Err(if is_refusal { Failure::Refused { reason } } else { Failure::Fatal { reason } });
         }
-        if let Some(refusal) = state.refusal(now) {
+        let (refusal, warning) = (state.refusal(now).cloned(), state.take_warning(now));
+        drop(state);
+        if let Some(refusal) = refusal {
             return Err(self.refused(refusal));
         }
-        let warning = state.take_warning(now);
-        drop(state);
         if let Some(obstacle) = warning {
             self.warn(&obstacle, obstacle.lasts(now).as_secs());
         }
         Ok(())
     }
 
-    fn refused(&self, Obstacle { kind, reason, .. }: &Obstacle) -> Failure {
-        let reason = reason.clone();
+    fn refused(&self, Obstacle { kind, reason, .. }: Obstacle) -> Failure {
         match (kind, self.tokens.claims()) {
             (Kind::ClientRefused, _) => Failure::ClientRefused { reason },
             (Kind::Unauthenticated, Some(claims)) => {

@@ -27,7 +27,7 @@ impl Access {
                 let next_step = CREATE_TOPIC;
                 warn!(topic, bootstrap_servers, waited_s, failures, next_step, error, "topic missing");
             }
-            Kind::Unauthenticated | Kind::Unauthorised | Kind::IdentityServerUnreachable | Kind::ClientRefused => {
+            Kind::Unauthenticated | Kind::Unauthorised => {
                 let token = self.tokens.claims();
                 let is_token_refused = *kind == Kind::Unauthenticated && token.is_some();
                 let next_step = if is_token_refused { COMPARE_TOKEN } else { CORRECT_ACCOUNT };
@@ -37,6 +37,8 @@ impl Access {
                     bootstrap_servers, waited_s, failures, token, next_step, error, "broker refuses the account"
                 );
             }
+            // A missing token is logged with the tokens.
+            Kind::IdentityServerUnreachable | Kind::ClientRefused => {}
         }
     }
 }
