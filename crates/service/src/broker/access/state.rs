@@ -12,17 +12,12 @@ pub(super) const WARN_AFTER: Duration = Duration::from_secs(2);
 const WARN_INTERVAL: Duration = Duration::from_secs(10);
 /// A refusal may pass: a starting broker opens its listeners before it has loaded its accounts.
 const REFUSAL_GRACE: Duration = Duration::from_secs(4);
-/// A refused login is tried again, at least every two seconds (`reconnect.backoff.max.ms`). If it was not refused again this long after the
-/// first time, no broker has looked at it since.
-const REFUSED_AGAIN_AFTER: Duration = Duration::from_secs(2);
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The present obstacle, and whether the account has ever worked.
 #[derive(Debug, Default)]
 pub(super) struct AccessState {
     obstacle: Option<Obstacle>,
-    /// When the obstacle last showed itself again.
-    seen_again_at: Option<Instant>,
     /// What was last logged, and when.
     warned: Option<(Kind, Instant)>,
     probed_at: Option<Instant>,
@@ -42,12 +37,10 @@ impl AccessState {
             Some(_) if is_consequence => false,
             Some(known) if known.kind == seen.kind => {
                 let (since, failures) = (known.since, known.failures + seen.failures);
-                self.seen_again_at = Some(seen.since);
                 *known = Obstacle { since, failures, ..seen };
                 false
             }
             _ => {
-                self.seen_again_at = None;
                 self.obstacle = Some(seen);
                 true
             }
@@ -132,11 +125,8 @@ impl AccessState {
     pub(super) fn refusal(&self, now: Instant) -> Option<&Obstacle> {
         let obstacle = self.obstacle.as_ref()?;
         let has_worked = self.has_worked || self.has_joined && !obstacle.is_about_topic;
-        // A missing right is reported once, and a client without a token is told again by the identity server.
-        let is_refused_still = obstacle.kind != Kind::Unauthenticated
-            || self.seen_again_at.is_some_and(|at| obstacle.lasts(at) >= REFUSED_AGAIN_AFTER);
-        let is_final = obstacle.kind.is_refusal() && !has_worked && is_refused_still;
-        (is_final && obstacle.lasts(now) >= REFUSAL_GRACE).then_some(obstacle)
+        // Whether a login was refused again is not known: librdkafka reports the same error of a broker once in a while only.
+        (obstacle.kind.is_refusal() && !has_worked && obstacle.lasts(now) >= REFUSAL_GRACE).then_some(obstacle)
     }
 
     /// The obstacle, if it is time to log it. It then counts as logged.
@@ -197,9 +187,6 @@ mod tests {
     fn a_refusal_is_final_only_after_a_grace_and_only_if_the_account_never_worked() {
         let now = Instant::now();
         let mut refused = state(Kind::Unauthenticated, now);
-        refused.note(seen(Kind::Unauthenticated, now + SECOND), false);
-        assert!(refused.refusal(now + REFUSAL_GRACE).is_none(), "no broker has looked at it since");
-        refused.note(seen(Kind::Unauthenticated, now + REFUSED_AGAIN_AFTER), false);
         assert!(refused.refusal(now + REFUSAL_GRACE - SECOND).is_none());
         assert!(refused.refusal(now + REFUSAL_GRACE).is_some() && refused.never_worked());
         refused.confirm();
