@@ -7,9 +7,10 @@ from comparison import builds, machine, report
 from comparison.peers import fresh
 
 PARTITIONS = 10
-# Before anything counts: while the broker's virtual machine compiles its code, the broker becomes up to twice as fast. That takes some
-# 100 million messages, and is over when this many runs in a row are about as fast as the fastest.
+# Messages of each run before anything counts. A new broker becomes up to twice as fast within some 100 million messages, while its virtual
+# machine compiles its code.
 WARM_UP_MESSAGES = 10_000_000
+# The broker is warm once this many runs in a row have reached this share of the fastest run's speed.
 STEADY_RUNS, STEADY_SHARE = 3, 0.9
 
 

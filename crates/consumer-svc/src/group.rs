@@ -220,7 +220,7 @@ impl Group {
             let outcome = inbox.take(max, |message| match message.error() {
                 None => self.receive(state, consumer, message, received),
                 Some(error) => {
-                    state.positions.refuse(message.partition(), message.offset());
+                    state.positions.note_unreadable(message.partition(), message.offset());
                     let reason = String::from_utf8_lossy(message.value().unwrap_or_default()).trim().to_owned();
                     reports.push((Code::from(error), reason));
                     Ok(())

@@ -21,7 +21,7 @@ struct Position {
     /// Where the session begins, if that is known.
     begin: Option<i64>,
     /// The offset that librdkafka could not read, according to its last report about the partition.
-    refused: Option<i64>,
+    unreadable: Option<i64>,
     processed: Option<i64>,
     committed: Option<i64>,
     commit: NextCommit,
@@ -106,14 +106,14 @@ impl Positions {
 
     /// The offset from which each owned partition has to be read on, if that is known.
     pub(crate) fn next(&self) -> Vec<Next> {
-        let next = |position: &Position| position.next.or(position.refused);
+        let next = |position: &Position| position.next.or(position.unreadable);
         self.owned.iter().filter_map(|(partition, position)| Some((*partition, next(position)?))).collect()
     }
 
     /// Notes that librdkafka could not read the partition at this offset.
-    pub(crate) fn refuse(&mut self, partition: i32, offset: i64) {
+    pub(crate) fn note_unreadable(&mut self, partition: i32, offset: i64) {
         if let Some(position) = self.owned.get_mut(&partition) {
-            position.refused = Some(offset).filter(|offset| *offset >= 0);
+            position.unreadable = Some(offset).filter(|offset| *offset >= 0);
         }
     }
 
@@ -314,10 +314,10 @@ mod tests {
         let mut positions = Positions::new("t");
         positions.assign(&Beginnings { committed: vec![(0, 5)], unknown: vec![1], ..Beginnings::default() });
         assert_eq!(positions.next(), [(0, 5)]);
-        positions.refuse(0, 7);
-        positions.refuse(1, 6);
+        positions.note_unreadable(0, 7);
+        positions.note_unreadable(1, 6);
         assert_eq!(positions.next(), [(0, 5), (1, 6)], "librdkafka's offset is only used if no other is known");
-        positions.refuse(1, -1001);
+        positions.note_unreadable(1, -1001);
         assert_eq!(positions.next(), [(0, 5)]);
         assert_eq!(positions.advance(0, 5), None);
         assert_eq!(positions.advance(0, 9), Some(Some(6)));

@@ -62,7 +62,7 @@ pub(crate) fn receive_messages(
         Err(source) => return Failure::Client { step: "create the queue of messages", source }.into(),
     };
     consumer.context().receive_by(&inbox);
-    // A panic of the loop must end the service at once. Dropping a consumer closes it, which takes minutes with a broker that does not answer.
+    // A panic of the loop must end the service at once. Dropping a consumer closes it, which takes minutes if the broker does not answer.
     let replica = ManuallyDrop::new(Replica {
         inbox,
         consumer,
