@@ -19,7 +19,8 @@ pub(crate) fn send(topic: &Topic, messages: u64) -> Result<Process> {
     let messages = messages.to_string();
     let more = [("PRODUCER_RATE_PER_SEC", "100"), ("PRODUCER_MAX_MESSAGES", messages.as_str())];
     let mut producer = producer(&topic.variables(), &more);
-    ensure!(producer.wait().code() == Some(0), "{}", producer.text());
+    let code = producer.wait().code();
+    ensure!(code == Some(0), "exit code {code:?}: {}", producer.text());
     let has_offset = |line: &Line| !matches!(&line.entry, Entry::Delivered(delivered) if delivered.offset < 0);
     ensure!(producer.lines().iter().all(has_offset), "acknowledged without an offset:\n{}", producer.text());
     Ok(producer)
@@ -37,15 +38,16 @@ pub(crate) fn replica(topic: &Topic, group: &str, number: usize, more: &[(&str, 
     consumer(&topic.variables(), &topic.group(group), &more)
 }
 
-/// Sends SIGTERM to all replicas at the same time, and waits for them to end.
+/// Sends SIGTERM to all these processes at the same time, and waits for them to end.
 ///
 /// # Errors
-/// A replica ends with an exit code other than 0.
-pub(crate) fn stop_all<'a>(replicas: impl IntoIterator<Item = &'a mut Process>) -> Result<()> {
-    let replicas: Vec<&mut Process> = replicas.into_iter().collect();
-    replicas.iter().for_each(|replica| replica.signal(Signal::TERM));
-    for replica in replicas {
-        ensure!(replica.wait().code() == Some(0), "{}", replica.text());
+/// A process ends with an exit code other than 0.
+pub(crate) fn stop_all<'a>(processes: impl IntoIterator<Item = &'a mut Process>) -> Result<()> {
+    let processes: Vec<&mut Process> = processes.into_iter().collect();
+    processes.iter().for_each(|process| process.signal(Signal::TERM));
+    for process in processes {
+        let code = process.wait().code();
+        ensure!(code == Some(0), "exit code {code:?}: {}", process.text());
     }
     Ok(())
 }

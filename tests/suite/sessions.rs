@@ -68,7 +68,7 @@ fn a_latest_group_that_starts_under_load_begins_exactly_where_its_log_says(
     let settings: Vec<_> = protocol.variables().iter().copied().chain([LATEST]).collect();
     let mut replica = replica(&topic, "g", 0, &settings);
     replica.wait_until("messages", |replica| replica.received_count() >= 200);
-    ensure!(producer.stop().0 == Some(0), "{}", producer.text());
+    stop_all([&mut producer])?;
     topic.offsets("g")?.wait_until("commits of all messages", |committed, ends| committed == ends)?;
     stop_all([&mut replica])?;
     let begun = beginning(&replica).context("no session began by `latest`")?;

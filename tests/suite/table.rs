@@ -34,13 +34,13 @@ impl Table {
             let outcome = match catch_unwind(AssertUnwindSafe(|| (claim.test)(&resources))) {
                 Ok(outcome) => outcome.map_err(|error| format!("{error:#}")),
                 // The panic handler has printed the whole message, which is long under load.
-                Err(panic) => Err(text_of(&*panic).lines().next().unwrap_or_default().to_owned()),
+                Err(panic) => Err(shortened(&text_of(&*panic))),
             };
             drop(slots);
             let numbers = match &outcome {
                 Ok(numbers) => numbers.clone(),
                 // The test harness prints the whole error above the table.
-                Err(error) => error.lines().next().unwrap_or_default().chars().take(300).collect(),
+                Err(error) => shortened(error),
             };
             let variant = variant.unwrap_or_else(|| "–".to_owned());
             let row = Row { index, claim: sentence, variant, numbers, has_held: outcome.is_ok() };
@@ -66,6 +66,19 @@ impl Table {
         // Writing fails if the reader has closed the pipe, and then the exit code still states the outcome.
         std::io::stdout().write_all(text.as_bytes()).ok();
     }
+}
+
+/// The beginning and the end of an error, as one line. It often contains the output of a service, whose last line says how it ended.
+fn shortened(error: &str) -> String {
+    const BEGINNING: usize = 200;
+    const END: usize = 400;
+    let text: Vec<char> = error.trim_end().replace(['\n', '|'], " ").chars().collect();
+    if text.len() <= BEGINNING + END {
+        return text.iter().collect();
+    }
+    let beginning = text.iter().take(BEGINNING);
+    let end = text.iter().skip(text.len() - END);
+    beginning.chain(&[' ', '…', ' ']).chain(end).collect()
 }
 
 fn text_of(panic: &(dyn Any + Send)) -> String {

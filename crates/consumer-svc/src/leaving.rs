@@ -40,7 +40,7 @@ impl Replica {
     fn finish_joining(&self, until: Instant) {
         let is_joining = || self.consumer.subscription().is_ok_and(|list| list.count() > 0) && !self.has_joined();
         while !self.is_static && self.access.obstacle().is_none() && is_joining() && Instant::now() < until {
-            drop(self.consumer.poll(POLL));
+            self.poll();
         }
     }
 
@@ -61,7 +61,7 @@ impl Replica {
             group.state().positions.commit_fallen(&self.consumer);
             let retry_at = Instant::now() + COMMIT_RETRY;
             while has_uncommitted() && Instant::now() < retry_at {
-                drop(self.consumer.poll(POLL));
+                self.poll();
             }
         }
     }
@@ -77,10 +77,17 @@ impl Replica {
         loop {
             match outcome.try_recv() {
                 Ok(result) => return Some(result),
-                Err(TryRecvError::Empty) if Instant::now() < until => drop(self.consumer.poll(POLL)),
+                Err(TryRecvError::Empty) if Instant::now() < until => self.poll(),
                 Err(_) => return None,
             }
         }
+    }
+
+    /// Serves the next event, if there is one soon.
+    fn poll(&self) {
+        // With a long deadline, a token can expire before the replica has left.
+        self.access.renew_login(self.consumer.client());
+        drop(self.consumer.poll(POLL));
     }
 
     /// Closes the consumer. Returns whether that was completed.
@@ -97,7 +104,7 @@ impl Replica {
             return false;
         }
         while !self.consumer.closed() && !shutdown.time_left().is_zero() {
-            drop(self.consumer.poll(POLL));
+            self.poll();
         }
         let is_closed = self.consumer.closed();
         // The result of the last commit may still be in the queue.

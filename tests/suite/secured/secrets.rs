@@ -128,7 +128,7 @@ fn no_secret_shows_at_the_level_trace_in_any_output_or_answer_of_a_service(resou
         for (mut service, settings) in start_all(&working).into_iter().zip(&working) {
             service.wait_until("ready", |service| service.ask("/readyz").0 == 200);
             let answers = [service.ask("/metrics").1, service.ask("/readyz").1, service.command_line()].concat();
-            ensure!(service.stop().0 == Some(0), "{}", service.text());
+            stop_all([&mut service])?;
             ensure!(service.text().contains("librdkafka"), "librdkafka's own lines are missing");
             let text = service.text() + &answers;
             ensure!(found(&text).is_none(), "{:?} shows with {settings:?}", found(&text));

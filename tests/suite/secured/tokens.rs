@@ -24,6 +24,9 @@ claims! {
 
 /// With characters that are encoded in forms.
 pub(super) const SECRET: &str = "hunter2+of the%client";
+/// Short, so that there is soon a second token and a second login. With less, a busy machine may leave no time between the arrival of a new
+/// token and the end of the session that the broker grants the former one: librdkafka logs in again after nine tenths of it.
+const LIFETIME: Duration = Duration::from_secs(10);
 const READY: [(&str, &str); 1] = [("HTTP_ADDR", "127.0.0.1:0")];
 
 pub(super) fn identity_server(secured: &Secured, lifetime: Duration) -> Result<IdentityServer> {
@@ -61,7 +64,6 @@ pub(super) fn with_tokens<'a>(
 fn tokens_are_renewed_while_running_and_an_absent_identity_server_is_waited_for(
     resources: &Resources,
 ) -> Result<String> {
-    const LIFETIME: Duration = Duration::from_secs(10);
     /// Of each of the two processes: the first token, and eight that follow it every 8 s, which is more than a minute.
     const TOKENS: usize = 2 * 9;
     let secured = resources.secured()?;
@@ -228,8 +230,7 @@ fn no_token_and_no_client_secret_shows_at_the_level_trace(resources: &Resources)
     const VERBOSE: [(&str, &str); 3] = [("RUST_LOG", "trace"), ("KAFKA_PROP_DEBUG", "all"), READY[0]];
     let secured = resources.secured()?;
     let topic = Topic::create(&secured.endpoint(), 1)?;
-    // Short, so that there is a second token and a second login.
-    let server = identity_server(secured, Duration::from_secs(4))?;
+    let server = identity_server(secured, LIFETIME)?;
     let secret_file = secured.file("client-secret", SECRET)?;
     let mut settings = with_tokens(secured, &server, &[("KAFKA_SASL_OAUTHBEARER_CLIENT_SECRET_FILE", &secret_file)])?;
     settings.retain(|(name, _)| *name != "KAFKA_SASL_OAUTHBEARER_CLIENT_SECRET");
@@ -239,7 +240,7 @@ fn no_token_and_no_client_secret_shows_at_the_level_trace(resources: &Resources)
         service.wait_until("ready", |service| service.ask("/readyz").0 == 200);
         service.wait_until("several tokens", |_| server.issued().len() >= 2 * 3);
         let answers = [service.ask("/metrics").1, service.ask("/readyz").1, service.command_line()].concat();
-        ensure!(service.stop().0 == Some(0), "{}", service.text());
+        stop_all([&mut *service])?;
         texts.push(service.text() + &answers);
     }
     let mut secrets = super::secrets::forms(SECRET);
