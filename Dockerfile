@@ -63,7 +63,7 @@ ENTRYPOINT ["/usr/local/bin/consumer-svc"]
 
 FROM base AS audit
 LABEL org.opencontainers.image.title="audit" \
-      org.opencontainers.image.description="Proves from the services' log lines what a consumer group delivered"
+      org.opencontainers.image.description="Proves from the services' log lines what a consumer group received"
 COPY --from=build-audit /build/target/release/audit.cdx.json /usr/share/doc/kafka-pair/sbom.cdx.json
 COPY --from=build-audit /build/target/release/audit /usr/local/bin/audit
 ENTRYPOINT ["/usr/local/bin/audit"]

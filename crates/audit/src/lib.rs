@@ -1,4 +1,4 @@
-//! Proves from the services' log lines what a consumer group delivered: which acknowledged messages are missing, which messages
+//! Proves from the services' log lines what a consumer group received: which acknowledged messages are missing, which messages
 //! were received twice or written twice, and which should not exist. The command `audit` reads files, the sandbox and the tests
 //! use this library.
 //!

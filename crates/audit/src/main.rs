@@ -1,4 +1,4 @@
-//! `audit`: proves from the services' log lines what a consumer group delivered.
+//! `audit`: proves from the services' log lines what a consumer group received.
 
 mod command;
 

@@ -81,7 +81,7 @@ pub fn markdown() -> String {
         out.push_str(&format!("| `{name}` | `{setting}` |\n"));
     }
     out.push_str(
-        "\nThese properties are refused because the services guarantee that:\n\n| Property | Guarantee |\n|---|---|\n",
+        "\nThese properties are refused because they would break a guarantee:\n\n| Property | Guarantee |\n|---|---|\n",
     );
     for (name, guarantee) in FIXED {
         out.push_str(&format!("| `{name}` | {guarantee} |\n"));

@@ -13,7 +13,7 @@ pub(crate) const RATE_MAX: f64 = 20_000.0;
 /// partitions; end with Ctrl-C and read the verdict. The broker is a development stand-in: no authentication, no persistence, 5 MB per
 /// partition.
 ///
-/// Exit code: 0 every acknowledged message was delivered; 1 not so, or a service failed; 3 the evidence is not sufficient;
+/// Exit code: 0 proven, every acknowledged message was received; 1 violated, or a service failed; 3 the evidence is not sufficient;
 /// 64 wrong usage; 130 or 143 ended at once by a second Ctrl-C or SIGTERM.
 #[derive(clap::Parser, Debug)]
 #[command(version, args_conflicts_with_subcommands = true)]
@@ -31,7 +31,8 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = 0)]
     pub(crate) count: u64,
     /// Use the Kafka that environment variables name instead of a broker of its own: `KAFKA_BOOTSTRAP_SERVERS`, `KAFKA_TOPIC` and whatever
-    /// else the services need. Messages are written to that topic. Needs `cargo run -p sandbox --features tls` for TLS and SCRAM.
+    /// else the services need. Messages are written to that topic. Needs `cargo run -p sandbox --features tls` for TLS, SCRAM
+    /// and OAUTHBEARER.
     #[arg(long, conflicts_with_all = ["partitions", "broker_only"])]
     pub(crate) external: bool,
     /// Start only the broker, and print how to start services by hand in other terminals.

@@ -11,7 +11,7 @@ Exit codes:
   2  wrong arguments, or a file can't be read
   3  the evidence is not sufficient";
 
-/// Proves from the services' JSON log lines what a consumer group delivered.
+/// Proves from the services' JSON log lines what a consumer group received.
 ///
 /// The lines may be in any order and in any number of files, and may have the prefixes that `docker compose logs` and
 /// `kubectl logs --prefix` add. Lines of other programs are skipped.

@@ -93,7 +93,7 @@ variables! {
     HTTP_ADDR: Both, "address to serve `/livez`, `/readyz` and `/metrics` on", "`address:port`, such as `127.0.0.1:8080`", "", "no listener; the images set `0.0.0.0:8080`";
     LOG_FORMAT: Both, "format of log lines", "`auto`, `text`, `json`", "auto", "text on a terminal, JSON otherwise";
     LOG_MESSAGES: Both, "whether the log has a line per message or a summary per second", "`auto`, `each`, `summary`", "auto", "a line per message up to 1,000 messages/s, summaries above";
-    METRICS_BY_PARTITION: Both, "whether `/metrics` has series for each partition", "`true`, `false`", "true", "three series for each partition in a producer and two in a replica; use `false` for thousands of partitions";
+    METRICS_BY_PARTITION: Both, "whether `/metrics` has series for each partition besides the lag", "`true`, `false`", "true", "three series for each partition in a producer and two in a replica; use `false` for thousands of partitions";
     RUST_LOG: Both, "which other lines are logged; lines that account for messages are always written", "`tracing` filter directives", "info", "`librdkafka=debug` adds librdkafka's own lines";
     OTEL_EXPORTER_OTLP_ENDPOINT: Both, "collector to send traces to; requires a binary that was built with `--features otel`", "`http://host:port`", "", "no traces";
     OTEL_TRACES_SAMPLER: Both, "which messages are traced", "`always_on`, `always_off`, `traceidratio`, or one of these with the prefix `parentbased_`", "parentbased_always_on", "OpenTelemetry's default; use a ratio above a few hundred messages/s";

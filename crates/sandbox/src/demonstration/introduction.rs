@@ -20,7 +20,7 @@ impl Demonstration {
         let broker = if self.model.broker.is_own {
             "A Kafka broker runs in this process".to_owned()
         } else {
-            format!("The Kafka at {} is somebody else's", self.model.broker.address)
+            format!("This uses the Kafka at {}", self.model.broker.address)
         };
         self.screen.headline(&format!(
             "{broker}; beside it 1 producer and {consumers} {replicas} of the consumer group `{group}`."
@@ -42,7 +42,7 @@ impl Demonstration {
         }
         self.screen.print(&format!(
             "  kill -USR1 {:<5}  add a replica\n\n\
-             Ctrl-C stops everything in order and prints the verdict: was every message delivered, and none twice?\n\
+             Ctrl-C stops everything in order and prints the verdict: was every message received, and none twice?\n\
              The first messages are received after about 3 s, when the group has formed.\n",
             std::process::id()
         ));

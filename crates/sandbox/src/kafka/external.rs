@@ -137,7 +137,9 @@ fn partitions(connection: &Connection, properties: &Properties) -> Result<i32, R
     let metadata = client.fetch_metadata(Some(topic), ANSWER_TIMEOUT).map_err(unreachable)?;
     let count = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
     match count {
-        0 => Err(Refusal::Kafka(format!("there is no topic `{topic}` at {servers}, or it may not be seen: create it"))),
+        0 => Err(Refusal::Kafka(format!(
+            "topic `{topic}` was not found at {servers}: create it, or grant the account Describe on it"
+        ))),
         1..=PARTITIONS_MAX => Ok(i32::try_from(count).unwrap_or(i32::MAX)),
         _ => Err(Refusal::Kafka(format!(
             "topic `{topic}` has {count} partitions, and the page shows up to {PARTITIONS_MAX}"

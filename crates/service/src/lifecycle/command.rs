@@ -11,7 +11,7 @@ use crate::observability::healthcheck::healthcheck;
 /// environment whether it is ready; `--help` lists the settings. Any other argument ends with exit code 64.
 pub fn main<S: Service>(service: S) -> ExitCode {
     let healthcheck_command = Command::new("healthcheck").about(
-        "Ask the service that runs with this environment whether it is ready; exits with 0 if it is, with 1 otherwise",
+        "Ask the service that runs with this environment whether it is ready. Exits with 0 if it is, with 1 if not, with 64 if HTTP_ADDR is missing or wrong",
     );
     let command = Command::new(S::NAME)
         .version(S::VERSION)
