@@ -85,10 +85,10 @@ fn with_reset_error_and_no_committed_offset_the_service_stops_and_names_the_part
 }
 
 /// The replica starts at the beginning of the log, where nothing is left to read. Its committed offset stays far below the end, but
-/// that is no reason to restart it.
+/// that is no reason to restart it. Its log says that the group had come to the committed offset, so what it missed is known.
 fn a_group_whose_next_messages_the_broker_deleted_waits_and_stays_healthy(resources: &Resources) -> Result<String> {
     let topic = resources.topic(1)?;
-    send(&topic, 100)?;
+    let producer = send(&topic, 100)?;
     let mut first = replica(&topic, "g", 0, &[("CONSUMER_MAX_MESSAGES", "50")]);
     ensure!(first.wait().code() == Some(0), "{}", first.text());
     topic.delete_before(&[100])?;
@@ -107,10 +107,19 @@ fn a_group_whose_next_messages_the_broker_deleted_waits_and_stays_healthy(resour
         replica.ask("/metrics").1.lines().any(|line| line.starts_with(LAG) && line.ends_with(" 0"))
     });
     ensure!(replica.stays(limit * 2, |replica| replica.ask("/livez").0 == 200), "{}", replica.text());
-    send(&topic, 1)?;
+    let later = send(&topic, 1)?;
     replica.wait_until("a new message", |replica| replica.received_count() == 1);
     stop_all(&mut second)?;
-    Ok(format!("committed 50, the log begins at 100: alive for {} s, then received the 101st", (limit * 2).as_secs()))
+    let [second] = &second;
+    // Also without the log of the replica that read before.
+    for report in [report([&producer, &later, &first, second]), report([&producer, &later, second])] {
+        let expired = report.groups[0].count(Class::Expired);
+        ensure!(report.verdict(0) == Verdict::Violated && expired == 50, "{report}");
+    }
+    Ok(format!(
+        "committed 50, the log begins at 100: alive for {} s, then received the 101st; the audit: 50 expired",
+        (limit * 2).as_secs()
+    ))
 }
 
 const LAG: &str = "kafka_consumer_lag_messages{";

@@ -59,6 +59,7 @@ impl Account {
             // Log shippers deliver lines at least once.
             if !self.agrees_with(line) {
                 self.contradictions += 1;
+                self.note_unusable_line(instance);
             }
             return;
         }
@@ -106,7 +107,8 @@ impl Account {
             }
             Entry::ReceivedSummary(entry) => {
                 entry.ranges.iter().for_each(|range| self.receive(instance, seq, &entry.group_id, &entry.topic, range));
-                self.group(&entry.group_id).member(instance).counts.bad += entry.bad.values().sum::<u64>();
+                let counts = &mut self.group(&entry.group_id).member(instance).counts;
+                counts.bad = entry.bad.values().fold(counts.bad, |sum, count| sum.saturating_add(*count));
             }
             // A sample shows a message that a summary already accounts for.
             Entry::BadMessage(entry) if !entry.sample => {
@@ -117,7 +119,10 @@ impl Account {
             Entry::Stopped(entry) => {
                 known.stated_count = entry.count;
             }
-            Entry::Other if line.account => self.not_understood += 1,
+            Entry::Other if line.account => {
+                known.has_unusable_line = true;
+                self.not_understood += 1;
+            }
             Entry::BadMessage(_) | Entry::Other => {}
         }
     }
@@ -179,6 +184,7 @@ impl Account {
     fn acknowledge(&mut self, instance: &str, run_id: RunId, topic: &str, range: &Range) {
         if !range.is_valid() {
             self.impossible += 1;
+            self.note_unusable_line(instance);
             return;
         }
         let partition = TopicPartition::new(topic, range.partition);
@@ -200,6 +206,13 @@ impl Account {
             self.offset_conflicts += conflicts;
         } else {
             self.impossible += 1;
+            self.note_unusable_line(instance);
+        }
+    }
+
+    fn note_unusable_line(&mut self, instance: &str) {
+        if let Some(known) = self.instances.get_mut(instance) {
+            known.has_unusable_line = true;
         }
     }
 
@@ -240,11 +253,11 @@ impl Account {
         placement
     }
 
-    /// Whether lines of a process are missing that should be here.
+    /// Whether lines of a process are missing that should be here, or say what the account cannot use.
     fn lacks_lines(&self, instance: &str) -> bool {
-        self.instances
-            .get(instance)
-            .is_some_and(|known| if self.options.is_from_here { known.has_inner_gap() } else { known.has_gap() })
+        self.instances.get(instance).is_some_and(|known| {
+            known.has_unusable_line || if self.options.is_from_here { known.has_inner_gap() } else { known.has_gap() }
+        })
     }
 
     /// Returns, for each partition from which `group` has received messages, the offset after the last received one.

@@ -69,7 +69,10 @@ fn banner(document: &Document) -> Markup {
     let acknowledged: u64 = document.runs.iter().map(|run| run.acknowledged).sum();
     let summary = match document.verdict {
         Verdict::Proven => {
-            format!("Every one of {} was received.", plural(acknowledged, "acknowledged message"))
+            format!(
+                "Of {}, every one that the group was owed was received.",
+                plural(acknowledged, "acknowledged message")
+            )
         }
         Verdict::Violated => format!("{}. They are listed below.", broken(document)),
         Verdict::Insufficient => {

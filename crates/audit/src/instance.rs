@@ -14,6 +14,8 @@ pub(crate) struct Instance {
     pub(crate) stated_count: Option<u64>,
     /// Whether its lines are about another topic or group than the audit was asked about.
     pub(crate) is_out_of_scope: bool,
+    /// Whether a line was read of which the account did not take what it says about messages. That is as good as a missing line.
+    pub(crate) has_unusable_line: bool,
 }
 
 impl Instance {
@@ -48,6 +50,11 @@ impl Instance {
         self.read.gaps(&(self.next..=*last.end())).map(|gap| (*gap.start(), *gap.end())).collect()
     }
 
+    /// The lowest number of a missing line.
+    pub(crate) fn first_missing(&self) -> Option<u64> {
+        self.has_gap().then_some(self.next)
+    }
+
     /// Whether lines are missing below the highest number that was read.
     pub(crate) fn has_gap(&self) -> bool {
         !self.read.is_empty()
@@ -78,7 +85,7 @@ mod tests {
     fn lines_in_any_order_leave_no_gap() {
         for numbers in [[0, 1, 2, 3, 4], [4, 3, 2, 1, 0], [2, 4, 0, 1, 3]] {
             let instance = instance(numbers);
-            assert!(!instance.has_gap() && instance.missing_lines().is_empty());
+            assert!(!instance.has_gap() && instance.missing_lines().is_empty() && instance.first_missing().is_none());
         }
     }
 
@@ -92,6 +99,7 @@ mod tests {
     fn gaps_are_reported_from_the_first_number_to_the_last_one_read() {
         assert_eq!(instance([2, 3, 7]).missing_lines(), [(0, 1), (4, 6)]);
         assert_eq!(instance([0, 1, 3]).missing_lines(), [(2, 2)]);
+        assert_eq!(instance([0, 1, 3, 6]).first_missing(), Some(2));
         assert_eq!(instance([u64::MAX - 1]).missing_lines(), [(0, u64::MAX - 2)]);
         assert_eq!(instance([u64::MAX - 1, u64::MAX]).missing_lines(), [(0, u64::MAX - 2)]);
     }

@@ -22,6 +22,8 @@ pub(crate) enum Place<'a> {
     Obscured(Session<'a>),
     /// A session passed over the message because the broker had deleted it.
     Deleted,
+    /// A session passed over the message, which was still in the log, before it received its first one.
+    Jumped,
     /// The message lies between the end of one session and the beginning of the next.
     Between(Session<'a>, Session<'a>),
     /// The message lies before the first session.
@@ -35,6 +37,7 @@ pub(crate) enum Place<'a> {
 pub(crate) struct Placement<'a> {
     sessions: Vec<Session<'a>>,
     deleted: Vec<(i64, i64)>,
+    jumped: Vec<(i64, i64)>,
 }
 
 impl<'a> Placement<'a> {
@@ -43,23 +46,29 @@ impl<'a> Placement<'a> {
         let coverage = sessions.coverage();
         self.sessions.extend(coverage.spans.into_iter().map(|span| Session { replica, span, has_gap }));
         self.deleted.extend(coverage.deleted);
+        self.jumped.extend(coverage.jumped);
     }
 
     /// Divides `first..=last` into intervals that lie in one place each.
     pub(crate) fn divide(&self, first: i64, last: i64) -> Vec<(Place<'a>, i64, i64)> {
         let of_spans = self.sessions.iter().flat_map(|session| [session.span.first, session.span.end]);
         let of_logs = self.sessions.iter().filter_map(|session| session.span.log_start);
-        let of_deleted = self.deleted.iter().flat_map(|(first, last)| [*first, last + 1]);
+        let passed = self.deleted.iter().chain(&self.jumped);
+        let of_passed = passed.flat_map(|(first, last)| [*first, last + 1]);
         let cuts: BTreeSet<i64> =
-            of_spans.chain(of_logs).chain(of_deleted).filter(|cut| first < *cut && *cut <= last).collect();
+            of_spans.chain(of_logs).chain(of_passed).filter(|cut| first < *cut && *cut <= last).collect();
         let starts = [first].into_iter().chain(cuts.iter().copied());
         let ends = cuts.iter().map(|cut| cut - 1).chain([last]);
         starts.zip(ends).map(|(first, last)| (self.place(first), first, last)).collect()
     }
 
     fn place(&self, offset: i64) -> Place<'a> {
-        if self.deleted.iter().any(|(first, last)| (*first..=*last).contains(&offset)) {
+        let is_in = |intervals: &[(i64, i64)]| intervals.iter().any(|(first, last)| (*first..=*last).contains(&offset));
+        if is_in(&self.deleted) {
             return Place::Deleted;
+        }
+        if is_in(&self.jumped) {
+            return Place::Jumped;
         }
         let within = |session: &&Session<'a>| (session.span.first..session.span.end).contains(&offset);
         // Of several sessions, the one with the best evidence decides.
@@ -102,6 +111,7 @@ mod tests {
             Place::PassedOver => 'p',
             Place::Obscured(_) => 'o',
             Place::Deleted => 'd',
+            Place::Jumped => 'j',
             Place::Between(..) => '-',
             Place::Before(_) => '<',
             Place::Beyond => '>',
@@ -125,6 +135,15 @@ mod tests {
         let ended = Event::Ended { position: Some(9) };
         placement.add("a", false, &sessions(&[begun(Start::Earliest, 1), reset, ended], None));
         assert_eq!(places(&placement, 9), "<ppdddppp>");
+    }
+
+    #[test]
+    fn a_session_that_is_reset_before_its_first_message_has_not_passed_over_what_another_one_may_have_received() {
+        let reset = Event::Reset { from: Some(3), to: 7, log_start: Some(5) };
+        let mut placement = Placement::default();
+        let ended = Event::Ended { position: Some(9) };
+        placement.add("a", false, &sessions(&[begun(Start::Committed, 3), reset, ended], None));
+        assert_eq!(places(&placement, 9), "<<<ddjjpp>");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::io::{self, BufRead};
 
 use journal::{Line, from_line};
-use memchr::memchr;
+use memchr::{memchr, memmem};
 
 /// The longest line that is kept in memory. The services keep theirs below 16 KiB, where container runtimes split lines.
 const LINE_BYTES_MAX: usize = 1024 * 1024;
@@ -80,14 +80,45 @@ impl LineSplitter {
 }
 
 fn read_line(bytes: &[u8], lines: &mut Lines, take: &mut impl FnMut(&Line)) {
-    // Lines of other programs may not be UTF-8.
-    match from_line(&String::from_utf8_lossy(bytes)) {
-        Ok(line) => {
-            lines.read += 1;
-            take(&line);
+    let mut pass_on = |line: Line, lines: &mut Lines| {
+        lines.read += 1;
+        take(&line);
+    };
+    match parse(bytes) {
+        Ok(line) => pass_on(line, lines),
+        Err(Unusable::Damaged) => {
+            lines.damaged += 1;
+            // The last line of a killed process has no end, so that the first line of the next file may follow it directly. This text
+            // cannot be part of a field, in which quotes are escaped.
+            if let Some(start) = memmem::rfind(bytes, br#"{"timestamp":""#)
+                && start > 0
+                && let Ok(line) = parse(&bytes[start..])
+            {
+                pass_on(line, lines);
+            }
         }
-        Err(Some(_)) => lines.damaged += 1,
-        Err(None) => lines.skipped += 1,
+        Err(Unusable::Foreign) => lines.skipped += 1,
+    }
+}
+
+/// Why a line is not used.
+enum Unusable {
+    /// One of the services wrote it, but not like this.
+    Damaged,
+    /// Another program wrote it.
+    Foreign,
+}
+
+fn parse(bytes: &[u8]) -> Result<Line, Unusable> {
+    let usable = |result: Result<Line, Option<_>>| {
+        result.map_err(|error| if error.is_some() { Unusable::Damaged } else { Unusable::Foreign })
+    };
+    // What is before it may be anything.
+    let start = memchr(b'{', bytes).ok_or(Unusable::Foreign)?;
+    match std::str::from_utf8(&bytes[start..]) {
+        Ok(text) => usable(from_line(text)),
+        // The services write UTF-8. With a replacement character in it, a name would be another one.
+        Err(_) => usable(from_line(&String::from_utf8_lossy(&bytes[start..]))).and(Err(Unusable::Damaged)),
     }
 }
 
@@ -109,6 +140,29 @@ mod tests {
             splitter.finish(&mut lines, &mut take);
             assert_eq!((lines, taken), (expected, 9), "{size}");
         }
+    }
+
+    #[test]
+    fn a_line_with_other_bytes_than_utf_8_is_damaged_if_it_is_ours_and_foreign_otherwise() {
+        let count = |line: &[u8]| {
+            let mut lines = Lines::default();
+            LineSplitter::default().push(&[line, b"\n"].concat(), &mut lines, &mut |_| {});
+            lines
+        };
+        let ours = LINE.replace("stop", "st\u{1}p").into_bytes();
+        let broken: Vec<u8> = ours.iter().map(|byte| if *byte == 1 { 0xe5 } else { *byte }).collect();
+        assert_eq!(count(&broken), Lines { damaged: 1, ..Lines::default() });
+        assert_eq!(count(&[b"\xe5 | ", LINE.as_bytes()].concat()), Lines { read: 1, ..Lines::default() });
+        assert_eq!(count(b"{\"name\":\"\xe5\"}"), Lines { skipped: 1, ..Lines::default() });
+    }
+
+    #[test]
+    fn a_line_that_follows_a_cut_one_directly_is_read() {
+        let first = LINE.replace("{\"message\"", "{\"timestamp\":\"2026-11-22T10:00:00.123Z\",\"message\"");
+        let text = format!("{}{first}\n", &first[..first.len() - 8]);
+        let mut lines = Lines::default();
+        LineSplitter::default().push(text.as_bytes(), &mut lines, &mut |_| {});
+        assert_eq!(lines, Lines { read: 1, skipped: 0, damaged: 1 });
     }
 
     #[test]

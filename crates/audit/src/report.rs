@@ -196,7 +196,8 @@ impl fmt::Display for Report {
         for offender in self.offenders() {
             writeln!(f, "  {offender}")?;
         }
-        let mut classes = self.groups.iter().flat_map(|group| &group.offenders);
+        let of_runs = self.runs.iter().map(|run| &run.produced_twice);
+        let mut classes = self.groups.iter().flat_map(|group| &group.offenders).chain(of_runs);
         if classes.any(|offenders| offenders.count > NAMED_MAX as u64) {
             writeln!(f, "  (only the first {NAMED_MAX} of each kind are listed)")?;
         }

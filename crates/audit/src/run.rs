@@ -92,7 +92,7 @@ impl Run {
         range: &Range,
         offsets: &RangeInclusiveSet<i64>,
     ) -> u64 {
-        self.acknowledged += range.count();
+        self.acknowledged = self.acknowledged.saturating_add(range.count());
         let Some((first, last)) = pseq_of(range) else { return 0 };
         let recorded = self.acknowledged_pseq.entry(partition.clone()).or_default();
         let comparison = Comparison::new(range, first, offsets, recorded);
@@ -133,7 +133,7 @@ impl Run {
             Outcome::Rejected => (&mut self.rejected, &mut self.rejected_pseq),
             Outcome::Unknown => (&mut self.unknown, &mut self.unknown_pseq),
         };
-        *count += entry.count;
+        *count = count.saturating_add(entry.count);
         let recorded = by_partition.entry(TopicPartition::new(&entry.topic, entry.partition)).or_default();
         for (first, last) in entry.pseq.iter().filter_map(|pseq| pseq_interval(*pseq)) {
             recorded.insert(first..=last);

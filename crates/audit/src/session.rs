@@ -79,6 +79,8 @@ pub(crate) struct Coverage {
     pub(crate) spans: Vec<Span>,
     /// Intervals that sessions passed over because the broker had deleted the messages.
     pub(crate) deleted: Vec<(i64, i64)>,
+    /// Intervals that were still in the log, and that sessions passed over before their first message.
+    pub(crate) jumped: Vec<(i64, i64)>,
 }
 
 /// The sessions of one replica in one partition. Lines may be added in any order.
@@ -119,7 +121,7 @@ impl Sessions {
         let mut coverage = Coverage::default();
         // The session whose beginning is known and whose end is not.
         let mut open: Option<Span> = None;
-        let mut begun = None;
+        let (mut begun, mut begun_at) = (None, None);
         if let Some((_, first)) = self.first_received
             && self.begins_in_the_middle()
         {
@@ -132,7 +134,7 @@ impl Sessions {
                     // The end of the former session was in a line that is missing.
                     coverage.spans.extend(open.take());
                     open = at.map(|first| Span { start, first, end: first, log_start });
-                    begun = Some(start);
+                    (begun, begun_at) = (Some(start), at);
                 }
                 Event::Reset { from, to, log_start } => {
                     let span = open.get_or_insert_with(|| {
@@ -146,6 +148,11 @@ impl Sessions {
                         let deleted_to = log_start.map_or(from, |log_start| log_start.min(to));
                         if from < deleted_to {
                             coverage.deleted.push((from, deleted_to - 1));
+                        }
+                        // Nothing was received since the session began. The replica before may have received more than it committed.
+                        let jumped_from = deleted_to.max(from);
+                        if begun_at == Some(from) && jumped_from < to {
+                            coverage.jumped.push((jumped_from, to - 1));
                         }
                     }
                 }

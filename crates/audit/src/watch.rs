@@ -75,31 +75,36 @@ impl Watch {
         }
     }
 
-    /// The state at `now`.
-    pub fn state(&mut self, lines: Lines, now: Instant) -> State {
+    /// The state at `now`. While lines that are there are still being read (`is_behind`), nothing that other lines may explain gets older.
+    pub fn state(&mut self, lines: Lines, now: Instant, is_behind: bool) -> State {
         let (report, mentions) = self.report(lines);
         let (mut pending, mut doubts) = (Vec::new(), Vec::new());
+        if is_behind {
+            pending.push("lines that are there are still being read".to_owned());
+        }
         for doubt in &report.doubts {
-            let list = if self.ages.is_settled(doubt, now) { &mut doubts } else { &mut pending };
+            let list = if !is_behind && self.ages.is_settled(doubt, now) { &mut doubts } else { &mut pending };
             list.push(doubt.to_string());
         }
         let groups: Vec<Group> = report.groups.iter().map(Group::new).collect();
         let mut is_violated = report.groups.iter().any(|group| group.count(Class::Repeated) > self.max_repeats);
         is_violated |= report.runs.iter().any(|run| run.produced_twice.count > 0);
-        for group in &groups {
+        for group in groups.iter().filter(|_| !is_behind) {
             let (settled, unsettled) = self.ages.violations(group, now);
             is_violated |= settled;
             pending.extend(unsettled);
         }
-        // What is pending is no doubt.
-        let verdict = match (is_violated, doubts.is_empty()) {
+        let acknowledged = report.runs.iter().map(|run| run.acknowledged).sum();
+        // What is pending is no doubt, but without anything acknowledged there is nothing to prove.
+        let is_proven = doubts.is_empty() && !is_behind && acknowledged > 0;
+        let verdict = match (is_violated, is_proven) {
             (true, _) => Verdict::Violated,
             (false, true) => Verdict::Proven,
             (false, false) => Verdict::Insufficient,
         };
         State {
             so_far: verdict.name(),
-            acknowledged: report.runs.iter().map(|run| run.acknowledged).sum(),
+            acknowledged,
             groups,
             offenders: mentions.of_offenders(&report),
             doubts,

@@ -280,6 +280,50 @@ fn lines_of_two_clusters_are_a_doubt() {
 }
 
 #[test]
+fn equal_offsets_of_two_clusters_are_no_violation() {
+    // The same topic on two clusters, and a group on each. One of the messages of the second cluster is a foreign one there.
+    let (first, second) = (RunId::new(), RunId::new());
+    let evidence =
+        Evidence::new().of_run(first).acknowledged([0, 9], [1, 10]).closed(10, 0, 0, 10).received("a", [0, 9], [1, 10]);
+    let evidence = evidence.of_run(second).acknowledged([0, 19], [1, 20]).closed(20, 0, 0, 20);
+    let mut evidence = evidence.received_range("b", r#"{"partition":0,"offset":[0,8]}"#).ended("a", 30);
+    let found = |cluster| format!(r#""message":"topic found","topic":"t","partitions":1,"cluster_id":"{cluster}""#);
+    assert_eq!(evidence.report().verdict(u64::MAX), Verdict::Violated, "on one cluster");
+    evidence.line("a", &found("one"));
+    evidence.line("b", &found("two"));
+    let report = evidence.report();
+    assert_eq!(report.verdict(0), Verdict::Insufficient, "{report}");
+    assert!(report.offenders().next().is_none(), "{report}");
+}
+
+#[test]
+fn a_line_that_cannot_be_used_counts_like_a_missing_one() {
+    let evidence = || {
+        let evidence = Evidence::new().acknowledged([0, 9], [1, 10]).closed(10, 0, 0, 10);
+        evidence.received("a", [0, 4], [1, 5]).received("a", [5, 5], [6, 6]).received("a", [6, 9], [7, 10])
+    };
+    assert_eq!(evidence().report().verdict(0), Verdict::Proven);
+    // A newer version, or a damaged name.
+    let mut evidence = evidence();
+    let line = evidence.lines.iter_mut().find(|line| line.contains("[5, 5]")).expect("the line");
+    *line = line.replace(r#""message":"messages received""#, r#""account":true,"message":"messages received anew""#);
+    let report = evidence.report();
+    assert_eq!((report.verdict(0), report.groups[0].count(Class::Missing)), (Verdict::Insufficient, 0), "{report}");
+}
+
+#[test]
+fn the_last_lines_of_an_unknown_process_leave_it_open_who_received_what_lies_between_two_sessions() {
+    let evidence = Evidence::without_sessions().acknowledged([0, 99], [1, 100]).closed(100, 0, 0, 100);
+    let evidence = evidence.begun("a", "earliest", 0).received("a", [0, 49], [1, 50]).ended("a", 50);
+    let evidence = evidence.begun("b", "committed", 60).received("b", [60, 99], [61, 100]).ended("b", 100);
+    assert_eq!(evidence.report().verdict(0), Verdict::Violated);
+    let mut evidence = evidence.clone().begun("c", "committed", 50).received("c", [50, 59], [51, 60]).stopped("c", 10);
+    evidence.lines.retain(|line| !line.contains(r#""instance":"c""#) || line.contains("service stopped"));
+    let report = evidence.report();
+    assert_eq!((report.verdict(0), report.groups[0].not_shown), (Verdict::Insufficient, 10), "{report}");
+}
+
+#[test]
 fn an_accounting_line_with_an_unknown_message_is_a_doubt() {
     let evidence = || Evidence::new().acknowledged([0, 9], [1, 10]).closed(10, 0, 0, 10).received("a", [0, 9], [1, 10]);
     let mut event = evidence();
@@ -316,6 +360,9 @@ fn acknowledged_messages_whose_offset_now_belongs_to_another_message_are_missing
         (Verdict::Violated, 6, 0),
         "{report}"
     );
+    // The log of another replica could show them.
+    let partial = evidence.report_of_partial_evidence();
+    assert_eq!((partial.verdict(u64::MAX), partial.groups[0].not_shown), (Verdict::Insufficient, 6), "{partial}");
     let keys: Vec<_> = report.offenders().filter_map(|offender| offender.key).collect();
     assert_eq!(keys, (5..=10).map(|pseq| (first, pseq)).collect::<Vec<_>>());
 

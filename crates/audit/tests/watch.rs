@@ -29,9 +29,9 @@ impl Simulation {
     fn after(&mut self, seconds: u64) -> State {
         for _ in 0..seconds {
             self.now += Duration::from_secs(1);
-            self.watch.state(self.lines, self.now);
+            self.watch.state(self.lines, self.now, false);
         }
-        self.watch.state(self.lines, self.now)
+        self.watch.state(self.lines, self.now, false)
     }
 }
 
@@ -81,6 +81,33 @@ fn a_violation_that_a_late_line_explains_is_never_shown_as_one() {
     let mut control = Simulation::new(Account::new(Options::complete()));
     control.add(&violated());
     assert_eq!(control.after(0).so_far, "violated", "a repeat rests on lines that are there");
+}
+
+#[test]
+fn messages_in_flight_are_pending_also_if_the_log_begins_in_the_middle() {
+    let (sent, got) = (producer(5), replica("g", 0..5));
+    let options = Options { is_from_here: true, ..Options::default() };
+    let mut simulation = Simulation::new(Account::new(options));
+    simulation.add(&(sent[1..].concat() + &got[1..5].concat()));
+    let state = simulation.after(5);
+    assert!(state.doubts.is_empty() && state.pending.iter().any(|pending| pending.contains("in flight")), "{state:?}");
+    let state = simulation.after(10);
+    assert!(state.doubts.iter().any(|doubt| doubt.contains("in flight")), "{state:?}");
+}
+
+#[test]
+fn nothing_is_proven_before_a_line_is_read_and_nothing_gets_older_while_lines_are_still_being_read() {
+    let mut simulation = Simulation::new(Account::new(Options::complete()));
+    assert_eq!(simulation.after(1).so_far, "insufficient");
+    let (sent, got) = (producer(5), replica("g", 0..5));
+    simulation.add(&(sent.concat() + &got[..3].concat() + &got[5..].concat()));
+    for _ in 0..30 {
+        simulation.now += Duration::from_secs(1);
+        let state = simulation.watch.state(simulation.lines, simulation.now, true);
+        assert!(state.so_far == "insufficient" && state.doubts.is_empty(), "{state:?}");
+    }
+    simulation.add(&got[3..5].concat());
+    assert_eq!(simulation.after(1).so_far, "proven");
 }
 
 #[test]

@@ -19,6 +19,39 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 /// What the broker answered for each partition: an offset, or that there is none. A partition without an answer is absent.
 type Answers = BTreeMap<i32, Option<i64>>;
 
+/// Where sessions begin.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// The offsets from which the partitions are to be read.
+    pub(crate) begin: Beginnings,
+    /// The partitions of which the broker has deleted what the group would have read next.
+    pub(crate) expired: Vec<Expired>,
+}
+
+/// A committed offset that is below the start of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Expired {
+    pub(crate) partition: i32,
+    pub(crate) committed: i64,
+    pub(crate) log_start: i64,
+    /// Where the session begins instead.
+    pub(crate) to: i64,
+}
+
+impl Found {
+    /// What the log says: a session begins where the group had come to, and may be reset from there at once.
+    pub(crate) fn told(&self) -> Beginnings {
+        let mut told = self.begin.clone();
+        for Expired { partition, committed, .. } in &self.expired {
+            for reset in [&mut told.earliest, &mut told.latest] {
+                reset.retain(|(other, _)| other != partition);
+            }
+            told.committed.push((*partition, *committed));
+        }
+        told
+    }
+}
+
 /// Asks the broker where sessions of these partitions begin: at the committed offset, or according to `reset` if there is none or
 /// if the broker has already deleted the message at it.
 ///
@@ -29,9 +62,9 @@ pub(crate) fn find<C: ConsumerContext>(
     topic: &str,
     partitions: &[i32],
     reset: AutoOffsetReset,
-) -> Beginnings {
+) -> Found {
     if partitions.is_empty() {
-        return Beginnings::default();
+        return Found::default();
     }
     let asked_at = Instant::now();
     let deadline = asked_at + TIMEOUT;
@@ -47,29 +80,38 @@ pub(crate) fn find<C: ConsumerContext>(
     let start_of = |partition: i32| start.get(&partition).copied().flatten();
     let mut begin = Beginnings::default();
     let mut to_reset = Vec::new();
+    let mut deleted = BTreeMap::new();
     for partition in partitions.iter().copied() {
         match committed.get(&partition) {
             Some(Some(offset)) if start_of(partition).is_none_or(|start| start <= *offset) => {
                 begin.committed.push((partition, *offset));
             }
-            Some(_) => to_reset.push(partition),
+            Some(known) => {
+                to_reset.push(partition);
+                deleted.extend(known.map(|committed| (partition, committed)));
+            }
             None => begin.unknown.push(partition),
         }
     }
     let (offsets, resets) = match reset {
-        AutoOffsetReset::Earliest => (start, &mut begin.earliest),
+        AutoOffsetReset::Earliest => (start.clone(), &mut begin.earliest),
         AutoOffsetReset::Latest if !to_reset.is_empty() => (limit(&to_reset, Offset::End), &mut begin.latest),
         // librdkafka reports the error itself, once the partitions are assigned without an offset.
         AutoOffsetReset::Latest | AutoOffsetReset::Error => (Answers::new(), &mut begin.latest),
     };
     debug!(partitions = partitions.len(), elapsed_ms = asked_at.elapsed().as_millis() as u64, "beginnings found");
+    let mut expired = Vec::new();
     for partition in to_reset {
-        match offsets.get(&partition) {
-            Some(Some(offset)) => resets.push((partition, *offset)),
-            _ => begin.unknown.push(partition),
+        let Some(to) = offsets.get(&partition).copied().flatten() else {
+            begin.unknown.push(partition);
+            continue;
+        };
+        resets.push((partition, to));
+        if let (Some(committed), Some(log_start)) = (deleted.get(&partition).copied(), start_of(partition)) {
+            expired.push(Expired { partition, committed, log_start, to });
         }
     }
-    begin
+    Found { begin, expired }
 }
 
 /// The partitions with the offsets at which to begin. Those whose beginning is unknown have none, so that librdkafka decides.
@@ -103,4 +145,18 @@ fn answers(result: KafkaResult<TopicPartitionList>) -> Answers {
     let elements = list.elements();
     let answered = elements.iter().filter(|element| element.error().is_ok());
     answered.map(|element| (element.partition(), element.offset().to_raw().filter(|offset| *offset >= 0))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_whose_committed_offset_was_deleted_is_told_to_begin_there() {
+        let begin = Beginnings { committed: vec![(0, 7)], earliest: vec![(1, 0), (2, 100)], ..Beginnings::default() };
+        let expired = Expired { partition: 2, committed: 50, log_start: 100, to: 100 };
+        let found = Found { begin, expired: vec![expired] };
+        let told = Beginnings { committed: vec![(0, 7), (2, 50)], earliest: vec![(1, 0)], ..Beginnings::default() };
+        assert_eq!(found.told(), told);
+    }
 }

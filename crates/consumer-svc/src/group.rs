@@ -1,5 +1,6 @@
 //! librdkafka's callbacks of the consumer: rebalances, commit results, errors, statistics and log lines.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
@@ -15,7 +16,7 @@ use rdkafka::{Offset, Statistics, TopicPartitionList};
 use service::{Access, NativeMessage, Traces};
 use tracing::warn;
 
-use crate::beginnings;
+use crate::beginnings::{self, Expired};
 use crate::books::{Books, Next, Record};
 use crate::fetching::ReceivedCounts;
 use crate::membership::Membership;
@@ -86,10 +87,14 @@ impl Group {
         self.metrics.last_message.set_to_now();
     }
 
-    /// Records that the stored offsets of all owned partitions were committed.
-    pub(crate) fn committed_all(&self) {
+    /// Records the result of a commit of all stored offsets. `NoOffset` means that they had been committed before.
+    pub(crate) fn record_commit_of_all(&self, result: &KafkaResult<()>) {
+        match result {
+            Ok(()) => self.metrics.commits_ok.inc(),
+            Err(KafkaError::ConsumerCommit(Code::NoOffset)) => {}
+            Err(_) => return self.metrics.commits_failed.inc(),
+        }
         self.state().positions.record_all_committed();
-        self.metrics.commits_ok.inc();
     }
 
     fn update_owned(&self, owned: &[i32]) {
@@ -99,18 +104,22 @@ impl Group {
     /// Begins a session in each of the partitions: finds out where it begins, and writes that to the log.
     fn begin_sessions(&self, consumer: &BaseConsumer<Self>, partitions: &[i32]) -> Beginnings {
         self.access.confirm_membership();
-        let begin = beginnings::find(consumer, &self.topic, partitions, self.reset);
+        let found = beginnings::find(consumer, &self.topic, partitions, self.reset);
         let mut state = self.state();
         state.membership.set_assigned(generation(consumer));
-        state.positions.assign(&begin);
+        state.positions.assign(&found.begin);
         let owned = state.positions.owned();
-        if let Err(error) = state.books.enter_assigned(partitions, &owned, &begin) {
+        let mut written = state.books.enter_assigned(partitions, &owned, &found.told());
+        for Expired { partition, committed, log_start, to } in found.expired {
+            written = written.and_then(|()| state.books.enter_reset(partition, Some(committed), to, Some(log_start)));
+        }
+        if let Err(error) = written {
             state.write_error.get_or_insert(error);
         }
         drop(state);
         self.metrics.assigned.inc();
         self.update_owned(&owned);
-        begin
+        found.begin
     }
 
     /// Stores and commits the offsets at the end of the log where sessions begin. If the replica were killed before its first message,
@@ -152,11 +161,26 @@ impl Group {
         self.update_owned(&owned);
     }
 
-    /// Sets the positions of the partitions that this replica keeps, which are all but the `new` ones. A rebalance pauses all partitions,
-    /// and resumes those that stay from a position that may be wrong, see [`Inbox::take`].
+    /// Sets the positions of the partitions that this replica keeps, which are all but the `new` ones, where librdkafka's is another one. A
+    /// rebalance pauses all partitions, and resumes those that stay from a position that may be wrong, see [`Inbox::take`].
+    ///
+    /// A right position is left alone: to set it would keep librdkafka from finding out whether the log was cut below it.
     fn restore_positions(&self, consumer: &BaseConsumer<Self>, new: &[i32]) {
         let mut kept = self.state().positions.next();
         kept.retain(|(partition, _)| !new.contains(partition));
+        if kept.is_empty() {
+            return;
+        }
+        let known: BTreeMap<i32, i64> = match consumer.position() {
+            Ok(list) => {
+                let elements = list.elements();
+                let known =
+                    elements.iter().filter_map(|element| Some((element.partition(), element.offset().to_raw()?)));
+                known.filter(|(_, offset)| *offset >= 0).collect()
+            }
+            Err(error) => return warn!(%error, "positions not restored"),
+        };
+        kept.retain(|(partition, offset)| known.get(partition).is_some_and(|known| known != offset));
         if kept.is_empty() {
             return;
         }
@@ -166,7 +190,7 @@ impl Group {
         });
         // Without a timeout, this takes effect before the next message and waits for nothing.
         if let Err(error) = listed.and_then(|()| consumer.seek_partitions(list, Duration::ZERO).map(drop)) {
-            warn!(%error, "rebalance failed");
+            warn!(%error, "positions not restored");
         }
     }
 
@@ -319,9 +343,6 @@ impl ConsumerContext for Group {
                 self.commit_beginnings(consumer, &begin.latest)
             })
         } else {
-            if code != RDKafkaRespErr::RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS {
-                warn!(error = %Code::from(code), "rebalance failed");
-            }
             // Without `cooperative-sticky`, all partitions are revoked, whatever the list says.
             let ended = if is_cooperative { partitions } else { self.state().positions.owned() };
             self.end_sessions(consumer, &ended);

@@ -10,7 +10,7 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{CommitMode, Consumer as _};
-use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code};
+use rdkafka::error::KafkaResult;
 use service::Shutdown;
 use tracing::{debug, warn};
 
@@ -52,11 +52,11 @@ impl Replica {
         let group = self.consumer.context();
         let has_uncommitted = || group.state().positions.has_uncommitted();
         while self.access.obstacle().is_none() && has_uncommitted() && Instant::now() < until {
-            match self.commit_while_polling(until) {
-                // Without an offset to commit, all that was stored is committed. librdkafka does not report each commit to the context.
-                Some(Ok(()) | Err(KafkaError::ConsumerCommit(Code::NoOffset))) => group.committed_all(),
-                Some(Err(error)) => debug!(%error, "commit refused, trying again"),
-                None => return,
+            // librdkafka does not report the result of this commit to the context.
+            let Some(result) = self.commit_while_polling(until) else { return };
+            group.record_commit_of_all(&result);
+            if let Err(error) = result {
+                debug!(%error, "not committed, trying again");
             }
             group.state().positions.commit_fallen(&self.consumer);
             let retry_at = Instant::now() + COMMIT_RETRY;

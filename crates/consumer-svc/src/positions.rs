@@ -34,7 +34,7 @@ enum NextCommit {
     #[default]
     Periodic,
     /// This replica, because the position has fallen below the last committed offset: the broker has lost messages, or the topic was
-    /// created anew. librdkafka would commit nothing until the position has passed that offset again.
+    /// created anew. Until the position has passed that offset again, librdkafka would commit only on revocation and on close.
     Own,
     /// As above, and the request is under way.
     Requested,
@@ -80,6 +80,8 @@ pub(crate) struct Positions {
     /// Partitions that were revoked or lost. They are kept until the next assignment, so that the result of their last commit can be
     /// recorded.
     former: BTreeMap<i32, Position>,
+    /// What was last committed of each partition, also in an earlier session: librdkafka does not forget it either.
+    last_committed: BTreeMap<i32, i64>,
     /// Limits the log lines about commits that fail again at each interval.
     failed_commits: Throttle,
 }
@@ -90,6 +92,7 @@ impl Positions {
             topic: topic.to_owned(),
             owned: BTreeMap::new(),
             former: BTreeMap::new(),
+            last_committed: BTreeMap::new(),
             failed_commits: Throttle::default(),
         }
     }
@@ -122,8 +125,12 @@ impl Positions {
         self.former.clear();
         self.owned.extend(begin.unknown.iter().map(|partition| (*partition, Position::default())));
         let known = begin.committed.iter().chain(&begin.earliest).chain(&begin.latest);
+        let last_committed = &self.last_committed;
         self.owned.extend(known.map(|(partition, offset)| {
-            (*partition, Position { next: Some(*offset), begin: Some(*offset), ..Position::default() })
+            // It has fallen while another replica owned the partition.
+            let has_fallen = last_committed.get(partition).is_some_and(|committed| offset < committed);
+            let commit = if has_fallen { NextCommit::Own } else { NextCommit::Periodic };
+            (*partition, Position { next: Some(*offset), begin: Some(*offset), commit, ..Position::default() })
         }));
     }
 
@@ -196,6 +203,7 @@ impl Positions {
                             && position.processed.is_none_or(|processed| offset <= processed)
                         {
                             position.committed = position.committed.max(Some(offset));
+                            self.last_committed.insert(element.partition(), offset);
                             if position.commit == NextCommit::Requested {
                                 position.commit = NextCommit::Periodic;
                             }
@@ -245,8 +253,12 @@ impl Positions {
 
     /// Records that librdkafka has committed the stored offsets of all owned partitions that it commits.
     pub(crate) fn record_all_committed(&mut self) {
-        let periodic = self.owned.values_mut().filter(|position| position.commit == NextCommit::Periodic);
-        periodic.for_each(|position| position.committed = position.processed);
+        for (partition, position) in
+            self.owned.iter_mut().filter(|(_, position)| position.commit == NextCommit::Periodic)
+        {
+            position.committed = position.processed;
+            self.last_committed.extend(position.processed.map(|offset| (*partition, offset)));
+        }
     }
 
     /// The offsets that were processed and are not known to be committed.
@@ -307,6 +319,23 @@ mod tests {
         assert_eq!(positions.not_committed(), [NextOffset { partition: 0, offset: 3 }], "10 was committed before");
         commit(&mut positions, 3);
         assert!(!positions.has_uncommitted());
+    }
+
+    /// While another replica owned the partition, the broker lost messages, and that replica committed less.
+    #[test]
+    fn a_session_that_begins_below_the_last_commit_of_an_earlier_one_commits_by_itself() {
+        let mut positions = Positions::new("t");
+        let begin = |offset| Beginnings { committed: vec![(0, offset)], ..Beginnings::default() };
+        positions.assign(&begin(0));
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset("t", 0, Offset::Offset(100)).unwrap();
+        positions.owned.entry(0).or_default().processed = Some(100);
+        assert_eq!(positions.record_commit(Ok(()), &list), Commit::Succeeded);
+        for (offset, expected) in [(100, NextCommit::Periodic), (85, NextCommit::Own), (120, NextCommit::Periodic)] {
+            positions.revoke(&[0]);
+            positions.assign(&begin(offset));
+            assert_eq!(positions.owned[&0].commit, expected, "{offset}");
+        }
     }
 
     #[test]

@@ -220,9 +220,18 @@ fn a_replica_refuses_properties_without_which_it_cannot_tell_whether_it_is_serve
 }
 
 #[test]
-fn a_queue_without_a_limit_is_one_for_the_producer_too() {
+fn statistics_that_come_rarely_are_refused() {
+    let statistics = |value| [("KAFKA_PROP_STATISTICS_INTERVAL_MS", value)];
+    assert_eq!(variables_of(&consumer(&statistics("5001")).unwrap_err()), ["KAFKA_PROP_STATISTICS_INTERVAL_MS"]);
+    assert_eq!(variables_of(&producer(&statistics("5001")).unwrap_err()), ["KAFKA_PROP_STATISTICS_INTERVAL_MS"]);
+    assert!(producer(&statistics("5000")).is_ok());
+}
+
+#[test]
+fn the_producers_queue_is_limited_by_messages_and_by_bytes() {
     let queue = |value| producer(&[("KAFKA_PROP_QUEUE_BUFFERING_MAX_MESSAGES", value)]).unwrap().queue_messages;
-    assert_eq!((queue("0"), queue("7")), (u64::MAX, 7));
+    let by_bytes = 8192 * 1024 / 64;
+    assert_eq!((queue("0"), queue("7"), queue("1000000")), (by_bytes, 7, by_bytes));
 }
 
 #[test]

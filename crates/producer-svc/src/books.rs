@@ -130,7 +130,8 @@ impl Books {
             statistics.brokers.values().filter(|broker| broker.state == "UP").map(|broker| broker.nodeid).collect();
         let partitions = statistics.topics.get(&self.topic).into_iter().flat_map(|topic| topic.partitions.values());
         let led: Vec<(i32, i32)> = partitions
-            .filter(|partition| connected.contains(&partition.leader))
+            // Connections to bootstrap servers have a negative number, as a missing leader has.
+            .filter(|partition| partition.leader >= 0 && connected.contains(&partition.leader))
             .map(|partition| (partition.partition, partition.leader))
             .collect();
         self.backlog.set_connected(led.iter().map(|(partition, _)| *partition));

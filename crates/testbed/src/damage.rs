@@ -24,6 +24,8 @@ enum Damage {
     LineCut(Index, Index),
     /// Bytes of a line are overwritten, so that it is no longer valid JSON.
     LineGarbled(Index, Index),
+    /// The message of a line is another one, that no version knows; the line is valid JSON.
+    NameGarbled(Index),
     /// The last lines of a process are missing.
     TailCut(Index, Index),
     /// The first lines of a process are missing.
@@ -44,6 +46,7 @@ fn damage() -> impl Strategy<Value = Damage> {
         (index(), index()).prop_map(|(one, other)| Damage::LinesSwapped(one, other)),
         (index(), index()).prop_map(|(line, at)| Damage::LineCut(line, at)),
         (index(), index()).prop_map(|(line, at)| Damage::LineGarbled(line, at)),
+        index().prop_map(Damage::NameGarbled),
         (index(), index()).prop_map(|(process, at)| Damage::TailCut(process, at)),
         (index(), index()).prop_map(|(process, at)| Damage::BeginningCut(process, at)),
         index().prop_map(Damage::FileDoubled),
@@ -86,6 +89,10 @@ fn apply(damage: &Damage, lines: &mut Vec<Written>) {
             let at = at.index(text.len().max(1));
             text.truncate(at);
             text.push_str("\u{0}\u{fffd}{{");
+        }
+        Damage::NameGarbled(line) => {
+            let (_, text) = &mut lines[line.index(count)];
+            *text = text.replacen(r#""message":""#, r#""message":"~"#, 1);
         }
         Damage::TailCut(process, at) => {
             let (process, from) = place(process, at);

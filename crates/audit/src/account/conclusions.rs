@@ -1,6 +1,6 @@
 //! What the account proves: builds the report.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use message::RunId;
 use rangemap::RangeInclusiveSet;
@@ -66,7 +66,7 @@ impl Account {
         if self.acknowledged.is_empty() {
             doubts.push("no message was acknowledged, so there is nothing to prove".to_owned());
         }
-        if self.clusters.len() > 1 {
+        if self.is_of_several_clusters() {
             let clusters = self.clusters.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
             doubts.push(format!("the lines are about several clusters ({clusters}); give the audit those of one"));
         }
@@ -108,7 +108,7 @@ impl Account {
 
     fn report_group(&self, id: &str, group: &Group, doubts: &mut Doubts) -> GroupReport {
         let mut findings = Findings::default();
-        let is_certain = self.options.is_complete && !group.members.keys().any(|name| self.lacks_lines(name));
+        let is_certain = self.is_certain(group);
         let empty = RangeInclusiveSet::new();
         for (partition, place, first, last) in self.not_received(group) {
             let deleted = self.deleted.get(partition).filter(|_| !matches!(place, Place::Beyond)).unwrap_or(&empty);
@@ -118,14 +118,25 @@ impl Account {
             }
         }
         for (run, partition, first, last) in self.displaced(group) {
-            findings.missing.push(first, last, |pseq| Offender::with_key(Class::Missing, partition, run, pseq));
+            if is_certain {
+                findings.missing.push(first, last, |pseq| Offender::with_key(Class::Missing, partition, run, pseq));
+            } else {
+                findings.displaced += length(first, last);
+            }
         }
         findings.doubts(id, doubts);
         let (phantom, unknown) = self.unacknowledged(id, group, doubts);
         for (name, member) in &group.members {
             self.check_replica(name, member, doubts);
         }
+        let not_shown = findings.obscured.count + findings.between.count + findings.before.count + findings.displaced;
         let Findings { missing, skipped, expired, in_flight, not_owed, expired_before, not_judged, .. } = findings;
+        let offenders = if self.is_of_several_clusters() {
+            // Equal offsets of two clusters are not the same message, so nothing that follows from offsets is certain.
+            Default::default()
+        } else {
+            [missing, skipped, expired, group.repeated.clone(), group.produced_twice.clone(), phantom]
+        };
         let replicas = || group.members.iter().map(|(name, member)| (name.clone(), member.counts));
         GroupReport {
             group_id: id.to_owned(),
@@ -136,13 +147,31 @@ impl Account {
             foreign: group.foreign,
             unknown,
             in_flight,
-            not_shown: findings.obscured.count + findings.between.count + findings.before.count,
+            not_shown,
             not_owed,
             expired_before,
             not_judged,
-            offenders: [missing, skipped, expired, group.repeated.clone(), group.produced_twice.clone(), phantom]
-                .map(|offenders| offenders.of_group(id)),
+            offenders: offenders.map(|offenders| offenders.of_group(id)),
         }
+    }
+
+    /// Whether a message that no line shows as received was not received by the group: all lines that could show it are here.
+    fn is_certain(&self, group: &Group) -> bool {
+        // A process of which only a few lines are left may have been a replica of the group.
+        let has_role = |name: &String| {
+            self.runs.values().any(|run| run.instances.contains(name))
+                || self.groups.values().any(|group| group.members.contains_key(name))
+        };
+        let is_in_part =
+            |instance: &Instance| !instance.is_out_of_scope && (instance.has_gap() || instance.has_unusable_line);
+        self.options.is_complete
+            && !self.is_of_several_clusters()
+            && !group.members.keys().any(|name| self.lacks_lines(name))
+            && self.instances.iter().all(|(name, instance)| !is_in_part(instance) || has_role(name))
+    }
+
+    fn is_of_several_clusters(&self) -> bool {
+        self.clusters.len() > 1
     }
 
     /// Compares what a replica's lines state about themselves.
@@ -201,15 +230,15 @@ impl Account {
     /// Received messages that no line acknowledges: the phantoms, and how many have an unknown outcome.
     fn unacknowledged(&self, id: &str, group: &Group, doubts: &mut Doubts) -> (Offenders, u64) {
         let (mut phantom, mut unknown) = (Offenders::default(), 0);
+        let mut without_producer = BTreeSet::new();
+        let mut unexplained: BTreeMap<RunId, u64> = BTreeMap::new();
         for ((run_id, partition), received) in &group.pseq {
             let Some(run) = self.runs.get(run_id) else {
                 if self.options.is_from_here {
                     unknown += size(received);
-                    continue;
+                } else {
+                    without_producer.insert(*run_id);
                 }
-                doubts.push(format!(
-                    "group {id} received messages of run {run_id}, but no line of that run's producer was given"
-                ));
                 continue;
             };
             let judgement = run.judge(partition, received);
@@ -220,11 +249,18 @@ impl Account {
             if self.is_cut(run) {
                 unknown += judgement.unexplained;
             } else if judgement.unexplained > 0 {
-                doubts.push(format!(
-                    "run {run_id} was closed, but its lines do not account for {} messages that were received",
-                    judgement.unexplained
-                ));
+                *unexplained.entry(*run_id).or_default() += judgement.unexplained;
             }
+        }
+        for run in without_producer {
+            doubts.push(format!(
+                "group {id} received messages of run {run}, but no line of that run's producer was given"
+            ));
+        }
+        for (run, count) in unexplained {
+            doubts.push(format!(
+                "run {run} was closed, but its lines do not account for {count} messages that were received"
+            ));
         }
         (phantom, unknown)
     }

@@ -36,6 +36,8 @@ pub(super) struct Findings {
     pub(super) between: Uncertain,
     /// Before the first session.
     pub(super) before: Uncertain,
+    /// The group received another message at their offset, but lines may be missing that show them.
+    pub(super) displaced: u64,
     pub(super) in_flight: u64,
     pub(super) not_owed: u64,
     pub(super) expired_before: u64,
@@ -85,6 +87,13 @@ impl Findings {
                         .to_owned()
                 });
             }
+            Place::Jumped if is_certain => Class::Skipped,
+            Place::Jumped => {
+                return self.between.add(partition, interval, || {
+                    "a replica was reset past it before its first message, but the log of another replica may show it"
+                        .to_owned()
+                });
+            }
             Place::Between(_, next) if is_certain => {
                 if next.span.log_start.is_some_and(|log_start| first < log_start) {
                     Class::Expired
@@ -126,7 +135,7 @@ impl Findings {
 
     /// The doubts about the group `id`.
     pub(super) fn doubts(&self, id: &str, doubts: &mut Doubts) {
-        let Self { obscured, between, before, in_flight, deleted, .. } = self;
+        let Self { obscured, between, before, displaced, in_flight, deleted, .. } = self;
         let mut add_about = |subject, count: u64, doubt: String| {
             if count > 0 {
                 doubts.push_about(subject, format!("group {id}: {count} acknowledged messages {doubt}"));
@@ -152,6 +161,11 @@ impl Findings {
                 "lie before its first session here; {}. Give the audit the logs of the replicas that read before, or pass --from-here",
                 before.example
             ),
+        );
+        add(
+            *displaced,
+            "have an offset at which the group received another message. Lines that are not here may show them; pass --complete if all are"
+                .to_owned(),
         );
         add(*deleted, "were deleted by the broker before the group read them".to_owned());
     }

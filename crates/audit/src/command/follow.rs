@@ -24,6 +24,8 @@ const POLL: Duration = Duration::from_millis(200);
 const SHOW: Duration = Duration::from_secs(1);
 /// How many chunks of pipes wait to be read.
 const CHUNKS: usize = 16;
+/// How long a chunk of a pipe is waited for after the end was asked for.
+const LAST_CHUNK: Duration = Duration::from_millis(50);
 
 /// Reads until the end of all pipes, or until SIGINT or SIGTERM. Then writes the report and returns the exit code.
 ///
@@ -55,23 +57,13 @@ pub(super) fn judge(arguments: &Arguments) -> Result<u8> {
             has_more |= tail.poll(&mut lines, &mut take)?;
         }
         match chunks.recv_timeout(if has_more { Duration::ZERO } else { POLL }) {
-            Ok((pipe, Ok(chunk))) if chunk.is_empty() => {
-                if let Some(mut pipe) = pipes.remove(&pipe) {
-                    pipe.finish(&mut lines, &mut take);
-                }
-            }
-            Ok((pipe, Ok(chunk))) => {
-                if let Some(pipe) = pipes.get_mut(&pipe) {
-                    pipe.push(&chunk, &mut lines, &mut take);
-                }
-            }
-            Ok((pipe, Err(error))) => return Err(error).context(format!("could not read {}", pipe.display())),
+            Ok(chunk) => take_chunk(&mut pipes, chunk, &mut lines, &mut take)?,
             Err(RecvTimeoutError::Timeout) => {}
             // There is no pipe, so the channel does not make the loop wait.
             Err(RecvTimeoutError::Disconnected) if has_more => {}
             Err(RecvTimeoutError::Disconnected) => std::thread::park_timeout(POLL),
         }
-        screen.show(|now| watch.state(lines, now))?;
+        screen.show(|now| watch.state(lines, now, tails.iter().any(Tail::is_behind)))?;
         has_input = !tails.is_empty() || !pipes.is_empty();
     }
     let mut take = |line: &journal::Line| {
@@ -80,7 +72,14 @@ pub(super) fn judge(arguments: &Arguments) -> Result<u8> {
             timeline.add(line);
         }
     };
-    tails.iter_mut().for_each(|tail| tail.finish(&mut lines, &mut take));
+    // What is there by now belongs to the evidence. Without it, one replica could be judged by more of its lines than another.
+    for tail in &mut tails {
+        tail.catch_up(&mut lines, &mut take)?;
+        tail.finish(&mut lines, &mut take);
+    }
+    for chunk in std::iter::from_fn(|| chunks.recv_timeout(LAST_CHUNK).ok()).take(2 * CHUNKS) {
+        take_chunk(&mut pipes, chunk, &mut lines, &mut take)?;
+    }
     pipes.values_mut().for_each(|pipe| pipe.finish(&mut lines, &mut take));
     drop(screen);
     let (report, mentions) = watch.report(lines);
@@ -89,6 +88,24 @@ pub(super) fn judge(arguments: &Arguments) -> Result<u8> {
 
 type Chunk = (PathBuf, std::io::Result<Vec<u8>>);
 type Pipes = std::collections::BTreeMap<PathBuf, LineSplitter>;
+
+/// Reads a chunk of a pipe.
+fn take_chunk(
+    pipes: &mut Pipes,
+    (pipe, chunk): Chunk,
+    lines: &mut Lines,
+    take: &mut impl FnMut(&journal::Line),
+) -> Result<()> {
+    let chunk = chunk.with_context(|| format!("could not read {}", pipe.display()))?;
+    if chunk.is_empty() {
+        if let Some(mut pipe) = pipes.remove(&pipe) {
+            pipe.finish(lines, take);
+        }
+    } else if let Some(pipe) = pipes.get_mut(&pipe) {
+        pipe.push(&chunk, lines, take);
+    }
+    Ok(())
+}
 
 fn open(files: &[PathBuf]) -> Result<(Vec<Tail>, Pipes, Receiver<Chunk>)> {
     let (sender, receiver) = sync_channel(CHUNKS);

@@ -59,6 +59,32 @@ impl Tail {
         self.read(lines, take).with_context(|| format!("could not read {}", self.path.display()))
     }
 
+    /// How many bytes the file has that were not read.
+    fn unread(&self) -> u64 {
+        self.file.metadata().map_or(0, |metadata| metadata.len().saturating_sub(self.position))
+    }
+
+    /// Whether so much is unread that the file must have been there before.
+    pub(super) fn is_behind(&self) -> bool {
+        self.unread() > CHUNK as u64
+    }
+
+    /// Passes the lines to `take` that the file has now, and none that are written meanwhile, however many these are.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub(super) fn catch_up(&mut self, lines: &mut Lines, take: &mut impl FnMut(&Line)) -> Result<()> {
+        let mut left = self.unread();
+        while left > 0 {
+            let before = self.position;
+            if !self.poll(lines, take)? {
+                break;
+            }
+            left = left.saturating_sub(self.position.saturating_sub(before));
+        }
+        Ok(())
+    }
+
     fn read(&mut self, lines: &mut Lines, take: &mut impl FnMut(&Line)) -> io::Result<bool> {
         let count = self.file.read(&mut self.buffer)?;
         self.position += count as u64;

@@ -45,6 +45,7 @@ impl Ages {
                 (&entry.topic, None, &one)
             }
             Entry::DeliveredSummary(entry) => (&entry.topic, None, &entry.ranges),
+            Entry::Assigned(entry) => (&entry.topic, Some(&entry.group_id), &[]),
             Entry::Received(entry) => {
                 one = [Range::one(entry.partition, entry.offset, None)];
                 (&entry.topic, Some(&entry.group_id), &one)
@@ -56,6 +57,12 @@ impl Ages {
             }
             _ => return,
         };
+        // The line that says which topic the group reads may be missing.
+        if let Some(group) = group
+            && !self.topics.get(group).is_some_and(|topics| topics.contains(topic))
+        {
+            self.topics.entry(group.clone()).or_default().insert(topic.clone());
+        }
         for range in ranges {
             let (place, last) = ((topic.clone(), range.partition), range.offset[1]);
             match group {
@@ -71,12 +78,9 @@ impl Ages {
     fn add_number(&mut self, line: &Line, now: Instant) {
         let (instance, missing_since) = self.instances.entry(line.instance.clone()).or_default();
         instance.record(line.seq);
-        *missing_since = if instance.has_gap() {
-            let first = instance.missing_lines().first().map_or(0, |(first, _)| *first);
-            missing_since.filter(|(known, _)| *known == first).or(Some((first, now)))
-        } else {
-            None
-        };
+        *missing_since = instance
+            .first_missing()
+            .map(|first| missing_since.filter(|(known, _)| *known == first).unwrap_or((first, now)));
     }
 
     /// Whether a doubt has lasted so long that no line on its way explains it.

@@ -72,6 +72,11 @@ impl Process {
         self.lines.last().is_some_and(|last| self.lines.len() as u64 != last - first + 1)
     }
 
+    /// Whether lines are missing, whatever the options.
+    fn is_in_part(&self) -> bool {
+        self.has_gap(&Options::default())
+    }
+
     fn is_cut(&self) -> bool {
         !self.lines.contains(&0)
     }
@@ -184,11 +189,16 @@ pub(crate) fn judge(lines: &[Line], options: &Options) -> Judgement {
         || processes.values().any(|process| process.has_gap(options))
         || acknowledged.iter().any(|(topic, ..)| !groups.values().any(|group| group.topics.contains(topic)))
         || runs.values().any(|run| !is_cut(run) && !adds_up(run));
+    let has_role = |name: &String| {
+        runs.values().any(|run| run.instances.contains(name))
+            || groups.values().any(|group| group.replicas.contains(name))
+    };
+    let has_stranger_in_part = processes.iter().any(|(name, process)| process.is_in_part() && !has_role(name));
     let mut is_anything_owed = false;
     for (id, group) in &groups {
         let replicas: Vec<&Process> = group.replicas.iter().map(|name| &processes[name]).collect();
         let has_gap = |name: &String| processes[name].has_gap(options);
-        let is_certain = options.is_complete && !group.replicas.iter().any(has_gap);
+        let is_certain = options.is_complete && !group.replicas.iter().any(has_gap) && !has_stranger_in_part;
         let places: BTreeSet<Place> = group.received.iter().map(|(place, _)| place.clone()).collect();
         let mut counts = Counts {
             received: group.received.len() as u64,

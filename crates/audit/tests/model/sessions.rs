@@ -97,6 +97,7 @@ struct Session {
 pub(crate) struct Sessions {
     sessions: Vec<Session>,
     deleted: BTreeSet<i64>,
+    jumped: BTreeSet<i64>,
 }
 
 impl Sessions {
@@ -111,12 +112,14 @@ impl Sessions {
         let session = |start, first, log_start| Session { start, first, end: first, log_start, has_gap };
         let mut open = first_if_cut(log).map(|first| session(Start::Cut, first, None));
         let mut last_start = Start::Cut;
+        let mut begun_at = None;
         for event in log.values() {
             match *event {
                 Event::Begun(start, at) => {
                     self.sessions.extend(open.take());
                     open = at.map(|at| session(start, at, (start == Start::Earliest).then_some(at)));
                     last_start = start;
+                    begun_at = at;
                 }
                 Event::Reset { from, to, log_start } => {
                     let begin = || match from {
@@ -127,7 +130,11 @@ impl Sessions {
                     session.first = session.first.min(to);
                     if let Some(from) = from {
                         session.end = session.end.max(from);
-                        self.deleted.extend(from..log_start.unwrap_or(from).min(to));
+                        let deleted_to = log_start.unwrap_or(from).min(to);
+                        self.deleted.extend(from..deleted_to);
+                        if begun_at == Some(from) {
+                            self.jumped.extend(deleted_to.max(from)..to);
+                        }
                     }
                 }
                 Event::Ended(position) => {
@@ -154,6 +161,9 @@ impl Sessions {
         let within = |session: &&Session| session.first <= offset && offset < session.end;
         if self.deleted.contains(&offset) {
             return Reached::Deleted;
+        }
+        if self.jumped.contains(&offset) {
+            return Reached::Skipped { is_log_later: false };
         }
         if self.sessions.iter().filter(within).any(|session| !session.has_gap) {
             return Reached::PassedOver;

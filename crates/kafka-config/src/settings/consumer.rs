@@ -123,6 +123,7 @@ fn check_health(checker: &mut Checker<'_>, properties: &Properties) {
         let hint = "without statistics nothing would tell that partitions are not received";
         checker.problems.push(Problem::new("KAFKA_PROP_STATISTICS_INTERVAL_MS", "turns statistics off", hint));
     }
+    passthrough::check_statistics(checker, properties);
 }
 
 /// Checks that a session spans three heartbeats, so that one can be late and one can be lost. librdkafka compares the two

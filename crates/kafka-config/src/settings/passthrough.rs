@@ -69,11 +69,14 @@ pub(crate) const FIXED: &[(&str, &str)] = &[
          trust in KAFKA_SSL_CA_LOCATION",
     ),
     ("enabled_events", "the client library enables exactly the events that the services handle"),
+    ("log.queue", "librdkafka's log lines are part of the services' log"),
     ("offset.store.method", "offsets are committed to the group, where the next replica finds them"),
+    ("partitioner", "the producer sends to all partitions in turn"),
     ("plugin.library.paths", "no code from outside the binary is loaded"),
     ("sasl.kerberos.kinit.cmd", "no shell command is executed"),
     ("ssl.engine.location", "no code from outside the binary is loaded"),
     ("ssl.providers", "no code from outside the binary is loaded"),
+    ("sticky.partitioning.linger.ms", "the producer sends to all partitions in turn"),
     ("test.mock.num.brokers", "messages go to the brokers that KAFKA_BOOTSTRAP_SERVERS names"),
     ("transactional.id", "no message is part of a transaction"),
 ];
@@ -86,6 +89,18 @@ const NOT_SECRET: &[&str] = &["debug"];
 /// sets one expects TLS.
 pub(crate) fn tls_variables(environment: &Environment) -> impl Iterator<Item = &str> {
     environment.properties().filter(|(_, property, _)| is_tls(property)).map(|(variable, ..)| variable)
+}
+
+/// What the services conclude from librdkafka's statistics, such as that a partition is late by ten seconds, must not be older.
+const STATISTICS_INTERVAL_MAX_MS: u64 = 5000;
+
+/// Checks that statistics come often enough.
+pub(super) fn check_statistics(checker: &mut Checker<'_>, properties: &Properties) {
+    if properties.number("statistics.interval.ms").is_some_and(|interval| interval > STATISTICS_INTERVAL_MAX_MS) {
+        let hint = "what is said about late partitions and brokers would be outdated";
+        let problem = format!("is more than {STATISTICS_INTERVAL_MAX_MS} ms");
+        checker.problems.push(Problem::new("KAFKA_PROP_STATISTICS_INTERVAL_MS", problem, hint));
+    }
 }
 
 /// Adds the properties of all `KAFKA_PROP_*` variables, which replace the services' own defaults. Values count as secret.

@@ -23,6 +23,8 @@ use crate::variables::variable::{
 const LINGER_ABOVE_PER_SEC: f64 = 1000.0;
 const LINGER_MS_ABOVE: u64 = 5;
 /// Above that rate, how long messages that become due may wait for each other before they are handed to librdkafka.
+/// The value of a message is shorter: a number and a time in JSON.
+const VALUE_BYTES_MAX: u64 = 64;
 const PACE_MIN: Duration = Duration::from_micros(200);
 const PACE_MAX: Duration = Duration::from_millis(1);
 
@@ -57,7 +59,7 @@ pub struct ProducerSettings {
     pub max_messages: u64,
     /// Logging, health checks, traces and shutdown.
     pub runtime: RuntimeSettings,
-    /// How many messages librdkafka's queue holds (`queue.buffering.max.messages`).
+    /// How many messages librdkafka's queue holds (`queue.buffering.max.messages` and `queue.buffering.max.kbytes`).
     pub queue_messages: u64,
     /// How many messages a request takes for one partition (`batch.num.messages`).
     pub batch_messages: u64,
@@ -84,12 +86,11 @@ impl ProducerSettings {
         let max_messages = checker.integer(&PRODUCER_MAX_MESSAGES, raw.max_messages.as_deref(), 0..=u64::MAX);
         let runtime = RuntimeSettings::read(&mut checker);
         passthrough::apply(&mut checker, &mut properties);
+        passthrough::check_statistics(&mut checker, &properties);
         properties.check(&mut checker.problems);
 
         if checker.problems.is_empty() {
-            // 0 stands for no limit, as in librdkafka.
-            let queue_messages = properties.number("queue.buffering.max.messages").filter(|count| *count > 0);
-            let queue_messages = queue_messages.unwrap_or(u64::MAX);
+            let queue_messages = queue_messages(&properties);
             let batch_messages = properties.number("batch.num.messages").map_or(1, |count| count.max(1));
             let pace = pace(rate, linger);
             Ok(Self {
@@ -107,6 +108,14 @@ impl ProducerSettings {
             Err(Problems(checker.problems))
         }
     }
+}
+
+/// How many messages surely fit into librdkafka's queue, which is limited by their number and by the bytes of their values.
+fn queue_messages(properties: &Properties) -> u64 {
+    // 0 stands for no limit, as in librdkafka.
+    let count = properties.number("queue.buffering.max.messages").filter(|count| *count > 0).unwrap_or(u64::MAX);
+    let kbytes = properties.number("queue.buffering.max.kbytes").unwrap_or(u64::MAX);
+    count.min(kbytes.saturating_mul(1024) / VALUE_BYTES_MAX)
 }
 
 fn rate(raw: Option<&str>, checker: &mut Checker<'_>) -> Rate {

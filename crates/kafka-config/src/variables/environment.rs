@@ -172,9 +172,28 @@ pub(crate) fn read_secret(path: &str) -> Result<String, String> {
     }
 }
 
+/// Reads a secret again, whose file may have another content by now. `None` for what is not a regular file, such as a named pipe: it is
+/// read only once, when the service starts, because reading it again might block.
+pub(crate) fn read_secret_again(path: &str) -> Result<Option<String>, String> {
+    if std::fs::metadata(path).map_err(|error| error.to_string())?.is_file() {
+        read_secret(path).map(Some)
+    } else {
+        Ok(None)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Reading a pipe blocks until somebody writes to it.
+    #[test]
+    fn a_pipe_is_not_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        assert_eq!(read_secret_again(path.to_str().unwrap()), Ok(None));
+    }
 
     #[test]
     fn an_unknown_variable_is_listed_with_the_nearest_known_name() {

@@ -67,6 +67,10 @@ impl Access {
 
     /// Returns `text` without any secret of this client.
     fn redact(&self, text: &str) -> String {
+        // librdkafka quotes the part of the setting that it could not read.
+        if text.contains("Invalid sasl.oauthbearer.config") || text.contains("Unrecognized sasl.oauthbearer.config") {
+            return "KAFKA_SASL_OAUTHBEARER_CONFIG is not a list of `key=value` that librdkafka knows".to_owned();
+        }
         self.tokens.redact(self.password.redact(self.properties.redact(text)))
     }
 

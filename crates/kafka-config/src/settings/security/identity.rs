@@ -10,7 +10,7 @@ use super::tls::{HTTPS_CA, Pem};
 use crate::librdkafka::properties::{Trust, redact};
 use crate::settings::checker::Checker;
 use crate::settings::connection::is_loopback;
-use crate::variables::environment::read_secret;
+use crate::variables::environment::read_secret_again;
 use crate::variables::variable::{
     KAFKA_HTTPS_CA_LOCATION, KAFKA_HTTPS_CA_PEM, KAFKA_SASL_OAUTHBEARER_CLIENT_ID,
     KAFKA_SASL_OAUTHBEARER_CLIENT_SECRET, KAFKA_SASL_OAUTHBEARER_EXTENSIONS, KAFKA_SASL_OAUTHBEARER_SCOPE,
@@ -142,13 +142,14 @@ impl IdentityServer {
         rest.is_some_and(|rest| !is_loopback(rest.split('/').next().unwrap_or_default()))
     }
 
-    /// Reads the secret again if it comes from a file.
+    /// Reads the secret again if it comes from a regular file.
     ///
     /// # Errors
     /// Why the file cannot be used. The secret stays what it was.
     pub fn refresh_secret(&mut self) -> Result<(), String> {
         if let Some(path) = &self.secret_file {
-            self.client_secret = read_secret(path)?.into();
+            let secret = read_secret_again(path)?;
+            self.client_secret = secret.map_or_else(|| self.client_secret.clone(), Into::into);
         }
         Ok(())
     }

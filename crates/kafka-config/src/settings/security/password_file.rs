@@ -5,7 +5,7 @@ use std::fmt;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::librdkafka::properties::redact;
-use crate::variables::environment::read_secret;
+use crate::variables::environment::read_secret_again;
 
 /// The file that `KAFKA_SASL_PASSWORD_FILE` names, to be read again when the password may have changed.
 ///
@@ -28,16 +28,12 @@ impl PasswordFile {
         Self { path: path.to_owned(), user: user.to_owned(), password: password.into() }
     }
 
-    /// Reads the file again. Returns whether it has another password than before. What is not a regular file, such as a named pipe, is read
-    /// only once, when the service starts: reading it again might block.
+    /// Reads the file again, if it is a regular file. Returns whether it has another password than before.
     ///
     /// # Errors
     /// Why the file cannot be used. The password stays what it was.
     pub fn read_again(&mut self) -> Result<bool, String> {
-        if !std::fs::metadata(&self.path).map_err(|error| error.to_string())?.is_file() {
-            return Ok(false);
-        }
-        let password = read_secret(&self.path)?;
+        let Some(password) = read_secret_again(&self.path)? else { return Ok(false) };
         let has_changed = password != self.password.expose_secret();
         self.password = password.into();
         Ok(has_changed)
@@ -65,16 +61,6 @@ impl PasswordFile {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Reading a pipe blocks until somebody writes to it.
-    #[test]
-    fn a_pipe_is_not_read_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("pipe");
-        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
-        let mut password = PasswordFile::new(path.to_str().unwrap(), "me", "first");
-        assert_eq!((password.read_again(), password.password()), (Ok(false), "first"));
-    }
 
     #[test]
     fn another_password_is_noticed_once_and_a_missing_file_changes_nothing() {
