@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use audit::Verdict;
+use audit::{Class, Verdict};
 use testbed::report;
 
 use crate::claim::claims;

@@ -42,7 +42,7 @@ impl Demonstration {
         }
         self.screen.print(&format!(
             "  kill -USR1 {:<5}  add a replica\n\n\
-             Ctrl-C stops everything in order and prints the verdict: was every message received, and none twice?\n\
+             Ctrl-C stops everything in order and prints the verdict: did every message arrive, and none twice?\n\
              The first messages are received after about 3 s, when the group has formed.\n",
             std::process::id()
         ));
