@@ -75,12 +75,13 @@ impl Watch {
         }
     }
 
-    /// The state at `now`. While lines that are there are still being read (`is_behind`), nothing that other lines may explain gets older.
+    /// The state at `now`. `is_behind` says that the inputs hold lines that were not read yet: then only what no other line can explain
+    /// counts, and the ten seconds after which something is no longer pending do not begin.
     pub fn state(&mut self, lines: Lines, now: Instant, is_behind: bool) -> State {
         let (report, mentions) = self.report(lines);
         let (mut pending, mut doubts) = (Vec::new(), Vec::new());
         if is_behind {
-            pending.push("lines that are there are still being read".to_owned());
+            pending.push("the inputs hold lines that were not read yet".to_owned());
         }
         for doubt in &report.doubts {
             let list = if !is_behind && self.ages.is_settled(doubt, now) { &mut doubts } else { &mut pending };

@@ -64,7 +64,7 @@ impl Tail {
         self.file.metadata().map_or(0, |metadata| metadata.len().saturating_sub(self.position))
     }
 
-    /// Whether so much is unread that the file must have been there before.
+    /// Whether more is unread than what was written since the last look: one chunk is taken for that.
     pub(super) fn is_behind(&self) -> bool {
         self.unread() > CHUNK as u64
     }

@@ -55,7 +55,7 @@ impl Replica {
         upkeep.has_news = false;
         let group = self.consumer.context();
         group.account_and_store(&self.consumer, |books| books.tick(now)).map_err(Failure::Journal)?;
-        // Such a commit may have failed, and no message may follow that would repeat it.
+        // Such a commit may have failed, and without another message nothing else would try it again.
         group.state().positions.commit_fallen(&self.consumer);
         let obstacle = self.access.obstacle();
         let is_receiving = received.total() > upkeep.received;

@@ -23,10 +23,10 @@ use crate::variables::variable::{
 const LINGER_ABOVE_PER_SEC: f64 = 1000.0;
 const LINGER_MS_ABOVE: u64 = 5;
 /// Above that rate, how long messages that become due may wait for each other before they are handed to librdkafka.
-/// The value of a message is shorter: a number and a time in JSON.
-const VALUE_BYTES_MAX: u64 = 64;
 const PACE_MIN: Duration = Duration::from_micros(200);
 const PACE_MAX: Duration = Duration::from_millis(1);
+/// More bytes than the value of a message has: it is a number and a time in JSON.
+const VALUE_BYTES_MAX: u64 = 64;
 
 #[derive(Default, Deserialize)]
 struct RawDelivery {
