@@ -130,7 +130,10 @@ fn apply(damage: &Damage, lines: &mut Vec<Written>) {
 /// The numbers of the lines that account for messages, by instance.
 fn accounting_lines(lines: &[Written]) -> BTreeMap<String, BTreeSet<u64>> {
     let mut numbers: BTreeMap<String, BTreeSet<u64>> = BTreeMap::new();
-    for line in lines.iter().filter_map(|(_, text)| from_line(text).ok()).filter(|line| line.account) {
+    // A line that follows a cut one directly is still there as a whole.
+    let whole = |text: &str| text.rfind(r#"{"timestamp":""#).and_then(|start| from_line(&text[start..]).ok());
+    let known = lines.iter().filter(|(_, text)| !text.contains(r#""message":"~"#));
+    for line in known.filter_map(|(_, text)| whole(text)).filter(|line| line.account) {
         numbers.entry(line.instance).or_default().insert(line.seq);
     }
     numbers

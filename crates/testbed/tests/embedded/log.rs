@@ -1,6 +1,7 @@
 //! Compares the lines that the services write with their description in `docs/log.md`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use serde_json::Value;
@@ -23,6 +24,59 @@ fn documented() -> BTreeMap<String, (BTreeSet<String>, BTreeSet<String>)> {
 fn lines(processes: &[&Process]) -> Vec<Value> {
     let text: String = processes.iter().map(|process| process.text()).collect();
     text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
+}
+
+/// The messages that the source of the services logs: of each call of a macro such as `warn!` the first text that is not the value of a
+/// field. A message that is put together when it is logged is left out.
+fn messages_logged_in(sources: &[String]) -> BTreeSet<String> {
+    let calls = sources.iter().flat_map(|source| {
+        ["debug!(", "info!(", "warn!(", "error!("].into_iter().flat_map(|call| source.split(call).skip(1))
+    });
+    let message = |call: &str| {
+        // The statement ends before the next one begins.
+        let statement = call.split(";\n").next()?;
+        let mut texts = statement.split('"');
+        while let (Some(before), Some(text)) = (texts.next(), texts.next()) {
+            if before.trim_end().ends_with(',') || before.trim().is_empty() {
+                return (!text.starts_with('{')).then(|| text.to_owned());
+            }
+        }
+        None
+    };
+    calls.filter_map(message).collect()
+}
+
+/// The source files of what the services consist of.
+fn sources() -> Vec<String> {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the folder of the crates");
+    let mut sources = Vec::new();
+    for name in ["consumer-svc", "producer-svc", "service", "journal"] {
+        read_sources(&crates.join(name).join("src"), &mut sources);
+    }
+    sources
+}
+
+fn read_sources(folder: &Path, sources: &mut Vec<String>) {
+    for entry in std::fs::read_dir(folder).expect("a folder that can be read") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            read_sources(&path, sources);
+        } else {
+            sources.push(std::fs::read_to_string(&path).expect("a source file"));
+        }
+    }
+}
+
+#[test]
+fn the_source_logs_what_is_documented_and_nothing_else() {
+    let (sources, documented) = (sources(), documented());
+    let logged = messages_logged_in(&sources);
+    assert!(logged.len() > 25, "too few messages were found: {logged:?}");
+    let missing: Vec<&String> = logged.iter().filter(|message| !documented.contains_key(*message)).collect();
+    assert!(missing.is_empty(), "docs/log.md lacks {missing:?}");
+    let is_in_a_source = |message: &str| sources.iter().any(|source| source.contains(&format!(r#""{message}""#)));
+    let surplus: Vec<&String> = documented.keys().filter(|message| !is_in_a_source(message)).collect();
+    assert!(surplus.is_empty(), "docs/log.md describes {surplus:?}, which no service logs");
 }
 
 #[test]
