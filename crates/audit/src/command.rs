@@ -9,6 +9,7 @@ mod progress;
 mod tail;
 
 use anyhow::Result;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 pub(crate) use self::arguments::Arguments;
 
@@ -17,5 +18,14 @@ pub(crate) use self::arguments::Arguments;
 /// # Errors
 /// A file can't be read, or the report can't be written.
 pub(crate) fn execute(arguments: &Arguments) -> Result<u8> {
+    raise_limit_of_open_files();
     if arguments.follow { follow::judge(arguments) } else { once::judge(arguments) }
+}
+
+/// Lets the command open as many files as the system permits. Logs that are rotated come to thousands of files, and the usual limit is
+/// 1,024, which a process may raise by itself.
+fn raise_limit_of_open_files() {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    // Where this is refused, opening the first file above the limit says so.
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).ok();
 }

@@ -221,6 +221,24 @@ fn compressed_files_are_read_and_damaged_ones_are_refused() {
 }
 
 #[test]
+fn more_files_are_read_than_a_process_may_usually_open() {
+    let Log { producer, replicas: [first, second] } = log_of_100_messages("each");
+    let directory = tempfile::tempdir().expect("a directory");
+    let file_of = |(number, line): (usize, &str)| {
+        let path = directory.path().join(format!("{number}.log"));
+        std::fs::write(&path, format!("{line}\n")).expect("a file");
+        path
+    };
+    let text = [producer, first, second].concat();
+    let files: Vec<_> = text.lines().enumerate().map(file_of).collect();
+    assert!(files.len() > 200, "{text}");
+    let mut limited = Command::new("sh");
+    limited.args(["-c", r#"ulimit -S -n 50 && exec "$0" "$@""#]).arg(binary("audit")).args(&files);
+    let output = limited.output().expect("audit starts");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+}
+
+#[test]
 fn wrong_arguments_and_unreadable_files_exit_with_2() {
     assert_eq!(audit(&["--no-such-option"], "").0, Some(2));
     assert_eq!(audit(&["/no/such/file"], "").0, Some(2));
