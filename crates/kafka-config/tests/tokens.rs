@@ -48,9 +48,17 @@ fn an_identity_server_turns_sasl_on_with_oauthbearer() {
 
 #[test]
 fn a_secret_that_crosses_a_network_unencrypted_is_noticed() {
-    for (url, expected) in
-        [("http://login.example/token", true), ("http://localhost:8080/token", false), ("https://l.example", false)]
-    {
+    for (url, expected) in [
+        ("http://login.example/token", true),
+        ("http://10.0.0.1/token", true),
+        ("http://localhost.example?p=1", true),
+        ("http://[2001:db8::1]/token", true),
+        ("https://l.example", false),
+        ("http://localhost:8080/token", false),
+        ("http://localhost?p=1", false),
+        ("http://127.0.0.1/token", false),
+        ("http://[::1]/token", false),
+    ] {
         let settings = read(&[(URL.0, url), ID, CLIENT_SECRET]).unwrap();
         assert_eq!(settings.connection.exposes_client_secret, expected, "{url}");
     }

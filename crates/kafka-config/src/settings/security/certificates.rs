@@ -12,7 +12,7 @@ use crate::settings::checker::Checker;
 /// Bundles of all public CAs are less than a tenth of this.
 const FILE_MAX_BYTES: u64 = 4 * 1024 * 1024;
 
-/// The content of a file, or `None` if it is a directory. librdkafka accepts a directory of CA certificates.
+/// The content of a file, or `None` if it cannot be read. A directory cannot, and librdkafka accepts one of CA certificates.
 pub(super) fn read(path: &str) -> Option<Vec<u8>> {
     let mut content = Vec::new();
     File::open(path).ok()?.take(FILE_MAX_BYTES).read_to_end(&mut content).ok().map(|_| content)

@@ -4,12 +4,12 @@ use std::fmt;
 
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
+use url::{Host, Url};
 
 use super::certificates;
 use super::tls::{HTTPS_CA, Pem};
 use crate::librdkafka::properties::{Trust, redact};
 use crate::settings::checker::Checker;
-use crate::settings::connection::is_loopback;
 use crate::variables::environment::read_secret_again;
 use crate::variables::variable::{
     KAFKA_HTTPS_CA_LOCATION, KAFKA_HTTPS_CA_PEM, KAFKA_SASL_OAUTHBEARER_CLIENT_ID,
@@ -138,8 +138,13 @@ impl IdentityServer {
 
     /// Whether the secret crosses the network unencrypted.
     pub(crate) fn exposes_secret(&self) -> bool {
-        let rest = self.token_endpoint_url.strip_prefix("http://");
-        rest.is_some_and(|rest| !is_loopback(rest.split('/').next().unwrap_or_default()))
+        let url = Url::parse(&self.token_endpoint_url).ok().filter(|url| url.scheme() == "http");
+        url.is_some_and(|url| match url.host() {
+            Some(Host::Domain(name)) => name != "localhost",
+            Some(Host::Ipv4(address)) => !address.is_loopback(),
+            Some(Host::Ipv6(address)) => !address.is_loopback(),
+            None => false,
+        })
     }
 
     /// Reads the secret again if it comes from a regular file.
@@ -179,10 +184,15 @@ fn required(variable: &Variable, raw: Option<String>, checker: &mut Checker<'_>)
 }
 
 fn check_url(value: &str, checker: &mut Checker<'_>) {
-    let rest = value.strip_prefix("https://").or_else(|| value.strip_prefix("http://")).unwrap_or_default();
-    let host_end = rest.find(['/', '?']).unwrap_or(rest.len());
-    let is_valid = host_end > 0 && !value.contains('#') && value.chars().all(|c| matches!(c, '!'..='~'));
-    if !is_valid || rest[..host_end].contains('@') {
+    let is_valid = |url: &Url| {
+        matches!(url.scheme(), "https" | "http")
+            && url.username().is_empty()
+            && url.password().is_none()
+            && url.fragment().is_none()
+    };
+    // Without a host, `Url` would take the beginning of the path for it.
+    let is_usual = value.chars().all(|c| matches!(c, '!'..='~')) && !value.contains(":///");
+    if !is_usual || !Url::parse(value).is_ok_and(|url| is_valid(&url)) {
         let hint = "set it to a URL such as https://login.example/oauth2/token, without an account and without a `#`";
         checker.problem(&KAFKA_SASL_OAUTHBEARER_TOKEN_ENDPOINT_URL, "is not the URL of a token endpoint", hint);
     }
