@@ -8,12 +8,25 @@ use std::time::{Duration, Instant};
 
 use rdkafka::Statistics;
 use rdkafka::statistics::{Broker, Partition};
+use service::statistics::{broker, is_connected};
 use service::{Cluster, Complaint};
 use tracing::{info, warn};
 
 /// A partition is late if its leader has not answered a fetch for this long, or if it had no leader for this long. librdkafka asks the
 /// broker to answer a fetch within half a second, whether there are messages or not.
 const LATE_AFTER: Duration = Duration::from_secs(10);
+
+/// The end of a partition in the statistics after a fetch that was answered with an error. Before the first answer it is lower.
+const END_AFTER_ERROR: i64 = -1;
+
+/// Whether the last fetch of each of the `owned` partitions was permitted; `false` if there are none.
+pub(crate) fn can_read_all(topic: &str, owned: &[i32], statistics: &Statistics) -> bool {
+    let partitions = statistics.topics.get(topic).map(|topic| &topic.partitions);
+    let can_read = |owned: &i32| {
+        partitions.and_then(|partitions| partitions.get(owned)).is_some_and(|partition| partition.hi_offset >= 0)
+    };
+    !owned.is_empty() && owned.iter().all(can_read)
+}
 
 /// The owned partitions that are not served at present, and since when.
 #[derive(Debug, Default)]
@@ -85,7 +98,8 @@ impl FetchHealth {
     }
 }
 
-/// For how long the partition has not been served, or `None` if it is served.
+/// For how long the partition has not been served; zero if that is not known, but is so now. `None` if it is served, or its broker throttles
+/// this client.
 fn unserved_for(
     partition: &Partition,
     statistics: &Statistics,
@@ -96,10 +110,12 @@ fn unserved_for(
     }
     // With `client.rack` a replica may fetch from a follower.
     let fetches_from = if partition.broker >= 0 { partition.broker } else { partition.leader };
-    let broker = statistics.brokers.values().find(|broker| broker.nodeid == fetches_from && broker.source != "logical");
-    match broker {
+    match broker(statistics, fetches_from) {
         Some(broker) if is_throttled(broker.nodeid) => None,
-        Some(broker) if broker.state == "UP" || broker.state == "REAUTH" => unanswered_for(broker),
+        // Without a position, librdkafka asks for no message. It asks for the committed offset once only, so that after a refusal this
+        // state lasts (librdkafka#5586).
+        _ if partition.fetch_state != "active" || partition.hi_offset == END_AFTER_ERROR => Some(Duration::ZERO),
+        Some(broker) if is_connected(broker) => unanswered_for(broker),
         _ => Some(Duration::ZERO),
     }
 }
@@ -128,8 +144,10 @@ mod tests {
             waitresp_cnt,
             ..Broker::default()
         };
-        let partition =
-            |partition, leader| (partition, Partition { partition, leader, broker: leader, ..Partition::default() });
+        let partition = |partition, leader| {
+            let fetch_state = "active".to_owned();
+            (partition, Partition { partition, leader, broker: leader, fetch_state, ..Partition::default() })
+        };
         let topic = Topic { partitions: [partition(0, 1), partition(1, leader)].into(), ..Topic::default() };
         Statistics {
             brokers: [
@@ -178,6 +196,44 @@ mod tests {
             assert!(late(&health, start + Duration::from_secs(9)).is_empty(), "a leader that moves is no complaint");
             assert_eq!(late(&health, start + Duration::from_secs(11)), [1]);
         }
+    }
+
+    /// librdkafka asks for the committed offset once; after a refusal it fetches nothing, for as long as the partition is assigned.
+    #[test]
+    fn a_partition_that_is_not_fetched_or_whose_fetches_are_refused_is_late_although_its_leader_answers() {
+        let start = Instant::now();
+        let changed = |change: fn(&mut Partition)| {
+            let mut statistics = statistics(2, "UP", NO_TIME, 1);
+            change(statistics.topics.get_mut("t").unwrap().partitions.get_mut(&1).unwrap());
+            statistics
+        };
+        for unread in [
+            changed(|partition| partition.fetch_state = "none".to_owned()),
+            changed(|partition| partition.fetch_state = "offset-wait".to_owned()),
+            changed(|partition| partition.hi_offset = END_AFTER_ERROR),
+        ] {
+            let mut health = FetchHealth::default();
+            health.update("t", &[0, 1], &unread, UNTHROTTLED, start);
+            assert!(late(&health, start + Duration::from_secs(9)).is_empty());
+            assert_eq!(late(&health, start + Duration::from_secs(11)), [1]);
+            health.update("t", &[0, 1], &unread, |broker| broker == 2, start + Duration::from_secs(12));
+            assert!(late(&health, start + Duration::from_secs(12)).is_empty(), "the broker throttles");
+        }
+    }
+
+    #[test]
+    fn all_can_be_read_if_the_last_fetch_of_each_owned_partition_was_permitted() {
+        let ends = |ends: [i64; 2]| {
+            let mut statistics = statistics(2, "UP", NO_TIME, 1);
+            for (partition, end) in statistics.topics.get_mut("t").unwrap().partitions.values_mut().zip(ends) {
+                partition.hi_offset = end;
+            }
+            statistics
+        };
+        assert!(can_read_all("t", &[0, 1], &ends([0, 7])));
+        assert!(can_read_all("t", &[1], &ends([END_AFTER_ERROR, 7])));
+        assert!(!can_read_all("t", &[0, 1], &ends([END_AFTER_ERROR, 7])));
+        assert!(!can_read_all("t", &[0, 2], &ends([0, 7])) && !can_read_all("t", &[], &ends([0, 7])));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use message::Bad;
 use prometheus::{Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 use rdkafka::Statistics;
-use rdkafka::statistics::Broker;
+use service::statistics::{broker, is_connected};
 use service::{LastTime, Metrics};
 
 use crate::fetching::Fetching;
@@ -111,11 +111,12 @@ impl ConsumerMetrics {
             if let Some(lag) = lag {
                 self.lag.with_label_values(&[&partition.partition.to_string()]).set(lag);
             }
-            if has_leader(statistics, partition.leader) {
+            if broker(statistics, partition.leader).is_some_and(is_connected) {
                 has_waiting |= match (end, partition.next_offset) {
                     (Some(end), next) if next >= 0 => next < end || partition.fetchq_cnt > 0,
-                    // The position is not known yet.
-                    _ => lag > Some(0),
+                    // Without a position nothing is fetched, and nobody knows whether there are messages. If that lasts, only a new
+                    // assignment helps.
+                    _ => lag > Some(0) || partition.fetch_state != "active",
                 };
             }
         }
@@ -129,10 +130,4 @@ impl ConsumerMetrics {
             self.lag.remove_label_values(&[&partition.to_string()]).ok();
         }
     }
-}
-
-/// Whether the client is connected to the leader. Connections to bootstrap servers have a negative number, as a missing leader has.
-fn has_leader(statistics: &Statistics, leader: i32) -> bool {
-    let is_up = |broker: &Broker| matches!(broker.state.as_str(), "UP" | "REAUTH") && broker.source != "logical";
-    leader >= 0 && statistics.brokers.values().any(|broker| broker.nodeid == leader && is_up(broker))
 }

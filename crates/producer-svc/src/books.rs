@@ -11,6 +11,7 @@ use journal::{
 };
 use message::{KeyReader, Payload, RunId};
 use rdkafka::Statistics;
+use service::statistics::{brokers, is_connected};
 
 use crate::metrics::{ProducerMetrics, Reason};
 use crate::partitions::backlog::{Backlog, Late};
@@ -127,11 +128,10 @@ impl Books {
         let now = Instant::now();
         self.metrics.cluster.update(statistics, now);
         let connected: BTreeSet<i32> =
-            statistics.brokers.values().filter(|broker| broker.state == "UP").map(|broker| broker.nodeid).collect();
+            brokers(statistics).filter(|broker| is_connected(broker)).map(|broker| broker.nodeid).collect();
         let partitions = statistics.topics.get(&self.topic).into_iter().flat_map(|topic| topic.partitions.values());
         let led: Vec<(i32, i32)> = partitions
-            // Connections to bootstrap servers have a negative number, as a missing leader has.
-            .filter(|partition| partition.leader >= 0 && connected.contains(&partition.leader))
+            .filter(|partition| connected.contains(&partition.leader))
             .map(|partition| (partition.partition, partition.leader))
             .collect();
         self.backlog.set_connected(led.iter().map(|(partition, _)| *partition));

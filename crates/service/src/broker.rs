@@ -3,11 +3,12 @@
 pub(crate) mod access;
 mod cause;
 pub(crate) mod cluster;
+mod connections;
 mod explanation;
 mod handshake;
 mod leaders;
-pub(crate) mod native_queue;
 mod obstacle;
 mod password;
 mod quotas;
+pub mod statistics;
 mod tokens;

@@ -1,27 +1,30 @@
-//! What the producer and the consumer services have in common, in four rooms. Each uses only those below it:
+//! What the producer and the consumer services have in common, in five rooms. Each uses only those below it:
 //!
 //! - `lifecycle`: command line, settings, signals, the supervised thread, the shutdown deadline and the exit code;
 //! - `broker`: reaching the broker and the topic, and deciding whether to wait or to give up;
 //! - `observability`: log, health, metrics and traces;
-//! - `process`: who the process is, whether it was asked to stop, and why it failed.
+//! - `process`: who the process is, whether it was asked to stop, and why it failed;
+//! - `native`: what rdkafka has no safe type for.
 //!
 //! A service implements [`Service`], and its `main` calls [`main()`]. See `producer-svc` and `consumer-svc`.
 
 mod broker;
 mod lifecycle;
+mod native;
 mod observability;
 mod process;
 
 pub use broker::access::Access;
 pub use broker::cluster::Cluster;
-pub use broker::native_queue::NativeQueue;
+pub use broker::statistics;
 pub use lifecycle::command::main;
 pub use lifecycle::start::{Handles, Service, start};
 pub use lifecycle::supervise::Ending;
+pub use native::message::NativeMessage;
+pub use native::queue::NativeQueue;
 pub use observability::complaint::Complaint;
 pub use observability::health::Health;
 pub use observability::metrics::{LastTime, LastTimes, Metrics};
-pub use observability::native_message::NativeMessage;
 pub use observability::throttle::Throttle;
 #[cfg(feature = "otel")]
 pub use observability::traces::sending_span;

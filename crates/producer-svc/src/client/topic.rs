@@ -41,7 +41,10 @@ impl<'p> Topic<'p> {
     ///
     /// # Errors
     /// librdkafka rejects the name of the topic or one of its properties.
-    pub(crate) fn new<C: ProducerContext>(producer: &'p BaseProducer<C>, name: &str) -> Result<Self, Code> {
+    pub(crate) fn new<C: ProducerContext<DeliveryOpaque = usize>>(
+        producer: &'p BaseProducer<C>,
+        name: &str,
+    ) -> Result<Self, Code> {
         let client = producer.client().native_ptr();
         let c_name = CString::new(name).map_err(|_| Code::InvalidArgument)?;
         // SAFETY: the client lives as long as the reference, whose lifetime is ours. The name is copied. Without properties of its own the
@@ -73,7 +76,7 @@ impl<'p> Topic<'p> {
         let count = c_int::try_from(self.messages.len()).unwrap_or(c_int::MAX);
         // SAFETY: the topic is ours until `drop`. The array has at least `count` elements, whose keys and values live in `batch` during the
         // call. With `RD_KAFKA_MSG_F_COPY`, librdkafka copies them and neither changes nor keeps them. `_private` is a number for which
-        // librdkafka has no use; `Delivery::DeliveryOpaque` is the type that reads it back. The call writes to `err` only.
+        // librdkafka has no use, and the context of the producer reads it back as one: `new` accepts no other. The call writes to `err` only.
         unsafe {
             rd_kafka_produce_batch(self.topic, partition, RD_KAFKA_MSG_F_COPY, self.messages.as_mut_ptr(), count);
         }

@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use rdkafka::Statistics;
 
+use super::connections::Connections;
 use super::leaders::Leaders;
 use super::quotas::Quotas;
-use crate::observability::brokers::BrokerMetrics;
 use crate::observability::metrics::Metrics;
 
 /// What a client knows about the brokers of its topic. Updated whenever librdkafka reports statistics.
@@ -15,7 +15,7 @@ pub struct Cluster {
     topic: String,
     leaders: Leaders,
     quotas: Quotas,
-    metrics: BrokerMetrics,
+    connections: Connections,
 }
 
 impl Cluster {
@@ -26,7 +26,7 @@ impl Cluster {
             topic: topic.to_owned(),
             leaders: Leaders::default(),
             quotas: Quotas::default(),
-            metrics: BrokerMetrics::new(metrics),
+            connections: Connections::new(metrics),
         }
     }
 
@@ -34,7 +34,7 @@ impl Cluster {
     pub fn update(&mut self, statistics: &Statistics, now: Instant) {
         self.leaders.update(&self.topic, statistics);
         self.quotas.update(statistics, now);
-        self.metrics.update(statistics);
+        self.connections.update(statistics);
     }
 
     /// Until when the broker with this id may let the client wait because of a quota, as it said in a response.

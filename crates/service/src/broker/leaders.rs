@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 
 use rdkafka::Statistics;
 
+use super::statistics::brokers;
+
 /// A text names at most this many partitions, and counts the others.
 const NAMED_MAX: usize = 20;
 
@@ -21,7 +23,7 @@ pub(super) struct Leaders {
 impl Leaders {
     /// Takes over what the statistics say about `topic`.
     pub(super) fn update(&mut self, topic: &str, statistics: &Statistics) {
-        for broker in statistics.brokers.values().filter(|broker| broker.nodeid >= 0 && broker.source != "logical") {
+        for broker in brokers(statistics) {
             let address = self.addresses.entry(broker.nodeid).or_default();
             if *address != broker.nodename {
                 address.clone_from(&broker.nodename);

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use rdkafka::Statistics;
 use tracing::{info, warn};
 
+use super::statistics::brokers;
 use crate::observability::complaint::Complaint;
 
 /// For how long each broker throttles this client.
@@ -23,7 +24,7 @@ impl Quotas {
     /// Takes over what the statistics say, and logs it.
     pub(super) fn update(&mut self, statistics: &Statistics, now: Instant) {
         let mut longest = None;
-        for broker in statistics.brokers.values().filter(|broker| broker.nodeid >= 0) {
+        for broker in brokers(statistics) {
             let millis = broker.throttle.as_ref().map_or(0, |window| window.max);
             if let Some(millis) = u64::try_from(millis).ok().filter(|millis| *millis > 0) {
                 // The response may be as old as the interval, so this is the latest possible end.

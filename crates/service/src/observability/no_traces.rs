@@ -6,7 +6,7 @@ use kafka_config::TracesSettings;
 use rdkafka::message::{BorrowedMessage, OwnedHeaders};
 use tracing::warn;
 
-use super::native_message::NativeMessage;
+use crate::native::message::NativeMessage;
 use crate::process::failure::Failure;
 use crate::process::identity::Identity;
 use crate::process::shutdown::Shutdown;

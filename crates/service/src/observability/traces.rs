@@ -25,8 +25,8 @@ use opentelemetry_sdk::trace::{
 use rdkafka::message::{BorrowedMessage, Header, OwnedHeaders};
 use tracing::warn;
 
-use super::native_message::NativeMessage;
 use super::throttle::Throttle;
+use crate::native::message::NativeMessage;
 use crate::process::failure::Failure;
 use crate::process::identity::Identity;
 use crate::process::shutdown::Shutdown;

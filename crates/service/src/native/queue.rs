@@ -6,17 +6,18 @@
 use std::ffi::c_void;
 use std::fmt;
 use std::ptr::{self, NonNull};
+use std::sync::Arc;
 use std::thread::Thread;
 
 use rdkafka::bindings::{
     rd_kafka_queue_cb_event_enable, rd_kafka_queue_destroy, rd_kafka_queue_length, rd_kafka_queue_t, rd_kafka_t,
 };
 
-/// A handle of one of librdkafka's queues, which is given back when it is dropped. That of a queue of our own also ends the queue.
+/// A handle of one of librdkafka's queues, which is given back when it is dropped. A queue that `rd_kafka_queue_new` made ends with it.
 pub struct NativeQueue {
     queue: NonNull<rd_kafka_queue_t>,
-    /// The thread that is woken. Boxed, because librdkafka keeps a pointer to it.
-    thread: Option<Box<Thread>>,
+    /// The thread that is woken. librdkafka keeps a pointer into the `Arc`, which may be moved while such a pointer exists.
+    thread: Option<Arc<Thread>>,
 }
 
 // SAFETY: librdkafka guards its queues by locks, and lets any thread use them.
@@ -52,8 +53,8 @@ impl NativeQueue {
 
     /// From now on, the present thread is woken whenever the queue was empty and no longer is.
     pub fn wake_this_thread(&mut self) {
-        let thread = Box::new(std::thread::current());
-        let pointer = ptr::from_ref::<Thread>(&thread).cast_mut().cast();
+        let thread = Arc::new(std::thread::current());
+        let pointer = Arc::as_ptr(&thread).cast_mut().cast();
         // SAFETY: the queue is valid. The thread's handle lives until `drop`, or the next call of this function, has replaced the pointer.
         unsafe { rd_kafka_queue_cb_event_enable(self.as_ptr(), Some(wake), pointer) };
         self.thread = Some(thread);

@@ -6,7 +6,8 @@ use prometheus::{GaugeVec, IntCounterVec, IntGaugeVec};
 use rdkafka::Statistics;
 use rdkafka::statistics::Broker;
 
-use super::metrics::Metrics;
+use super::statistics::{brokers, is_connected};
+use crate::observability::metrics::Metrics;
 
 const LABELS: [&str; 2] = ["broker", "address"];
 const NOT_NEEDED_AFTER_MICROS: i64 = 5_000_000;
@@ -18,7 +19,7 @@ const MILLIS_PER_SECOND: f64 = 1e3;
 /// A client connects only to the brokers that it needs. A broker has series from its first connection on, and they stay when it leaves
 /// the metadata, which a failed broker does.
 #[derive(Debug)]
-pub(crate) struct BrokerMetrics {
+pub(crate) struct Connections {
     connected: IntGaugeVec,
     disconnects: IntCounterVec,
     latency: GaugeVec,
@@ -34,7 +35,7 @@ struct BrokerSeries {
     is_connected: bool,
 }
 
-impl BrokerMetrics {
+impl Connections {
     /// Registers the metrics.
     pub(crate) fn new(metrics: &Metrics) -> Self {
         Self {
@@ -64,10 +65,7 @@ impl BrokerMetrics {
 
     /// Takes over what the statistics say.
     pub(crate) fn update(&mut self, statistics: &Statistics) {
-        // Connections to bootstrap servers have no broker id, and the one to the coordinator of the group is an additional connection
-        // to a broker that is listed as well.
-        let brokers = statistics.brokers.values().filter(|broker| broker.nodeid >= 0 && broker.source != "logical");
-        let listed: BTreeMap<i32, &Broker> = brokers.map(|broker| (broker.nodeid, broker)).collect();
+        let listed: BTreeMap<i32, &Broker> = brokers(statistics).map(|broker| (broker.nodeid, broker)).collect();
         for (id, known) in &mut self.known {
             if !listed.contains_key(id) {
                 known.is_connected = false;
@@ -100,7 +98,7 @@ impl BrokerMetrics {
         }
         let labels = [name.as_str(), known.address.as_str()];
         match broker.state.as_str() {
-            "UP" | "REAUTH" => known.is_connected = true,
+            _ if is_connected(broker) => known.is_connected = true,
             // A connection that is not needed stays in this state: librdkafka closes it when it has been idle for long.
             "INIT" if broker.stateage >= NOT_NEEDED_AFTER_MICROS => known.is_connected = true,
             // The same states come for a moment between two attempts to connect.
@@ -143,7 +141,7 @@ mod tests {
     #[test]
     fn the_series_of_a_broker_stay_at_0_when_it_leaves_the_metadata() {
         let metrics = Metrics::new(&[], &Identity::default());
-        let mut brokers = BrokerMetrics::new(&metrics);
+        let mut brokers = Connections::new(&metrics);
         let value = |name: &str, labels: &str| {
             let text = metrics.text(true).unwrap();
             let line =

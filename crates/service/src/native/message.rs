@@ -1,6 +1,6 @@
 //! A message in librdkafka's memory.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, c_void};
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 
@@ -76,15 +76,19 @@ impl<'m> NativeMessage<'m> {
     }
 
     /// The key, if there is one.
+    #[expect(unsafe_code, reason = "librdkafka describes bytes by pointer and length")]
     #[must_use]
     pub fn key(self) -> Option<&'m [u8]> {
-        self.bytes(self.fields().key, self.fields().key_len)
+        // SAFETY: librdkafka set both for this message.
+        unsafe { self.bytes(self.fields().key, self.fields().key_len) }
     }
 
     /// The value; `None` is a tombstone.
+    #[expect(unsafe_code, reason = "librdkafka describes bytes by pointer and length")]
     #[must_use]
     pub fn value(self) -> Option<&'m [u8]> {
-        self.bytes(self.fields().payload, self.fields().len)
+        // SAFETY: librdkafka set both for this message.
+        unsafe { self.bytes(self.fields().payload, self.fields().len) }
     }
 
     /// When the record was created, in milliseconds since 1970. `None` if the broker replaced that time by its own.
@@ -108,21 +112,25 @@ impl<'m> NativeMessage<'m> {
         let (mut headers, mut value, mut size) = (ptr::null_mut(), ptr::null(), 0);
         // SAFETY: the message, its headers and their values live for 'm. Both calls write only to the variables passed to them, apart
         // from the parsed headers that librdkafka keeps with the message, and the second call is made only if the first one found headers.
-        unsafe {
+        let value = unsafe {
             let none = rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR;
             if rd_kafka_message_headers(self.message.as_ptr(), &raw mut headers) != none
                 || rd_kafka_header_get_last(headers, name.as_ptr(), &raw mut value, &raw mut size) != none
             {
                 return None;
             }
-        }
-        std::str::from_utf8(self.bytes(value, size)?).ok()
+            self.bytes(value, size)?
+        };
+        std::str::from_utf8(value).ok()
     }
 
     /// Bytes that belong to the message; `None` if there are none.
+    ///
+    /// # Safety
+    /// librdkafka described bytes of this message by `start` and `length`.
     #[expect(unsafe_code, reason = "librdkafka describes bytes by pointer and length")]
-    fn bytes(self, start: *const std::ffi::c_void, length: usize) -> Option<&'m [u8]> {
-        // SAFETY: the callers pass a pointer and a length that librdkafka set for this message, so the bytes live as long as it does.
+    unsafe fn bytes(self, start: *const c_void, length: usize) -> Option<&'m [u8]> {
+        // SAFETY: by the contract, the bytes live as long as the message does.
         (!start.is_null()).then(|| unsafe { std::slice::from_raw_parts(start.cast::<u8>(), length) })
     }
 }
