@@ -16,6 +16,9 @@ use tracing::debug;
 /// The longest time that all questions together may take. The loop waits for the answers.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
+/// Between two attempts to learn the committed offsets.
+const RETRY: Duration = Duration::from_millis(100);
+
 /// What the broker answered for each partition: an offset, or that there is none. A partition without an answer is absent.
 type Answers = BTreeMap<i32, Option<i64>>;
 
@@ -69,9 +72,7 @@ pub(crate) fn find<C: ConsumerContext>(
     let asked_at = Instant::now();
     let deadline = asked_at + TIMEOUT;
     let time_left = || deadline.saturating_duration_since(Instant::now());
-    let committed =
-        list(topic, partitions, Offset::Invalid).and_then(|list| consumer.committed_offsets(list, time_left() / 2));
-    let committed = answers(committed);
+    let committed = committed(consumer, topic, partitions, asked_at + TIMEOUT / 2);
     // In a request for offsets by time, the logical offsets stand for the start and the end of the log.
     let limit = |partitions: &[i32], limit| {
         answers(list(topic, partitions, limit).and_then(|list| consumer.offsets_for_times(list, time_left())))
@@ -112,6 +113,26 @@ pub(crate) fn find<C: ConsumerContext>(
         }
     }
     Found { begin, expired }
+}
+
+/// Asks for the committed offsets until there is an answer for each partition, or until the time is over. A coordinator that has just moved
+/// refuses at first. librdkafka, which has to find the offset if it is unknown, would ask once only (librdkafka#5586).
+fn committed<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    topic: &str,
+    partitions: &[i32],
+    until: Instant,
+) -> Answers {
+    loop {
+        let time_left = until.saturating_duration_since(Instant::now());
+        let asked = list(topic, partitions, Offset::Invalid);
+        let answers = answers(asked.and_then(|list| consumer.committed_offsets(list, time_left)));
+        if answers.len() == partitions.len() || Instant::now() + RETRY >= until {
+            return answers;
+        }
+        // Ends early if something has arrived, which the loop looks for by itself.
+        std::thread::park_timeout(RETRY);
+    }
 }
 
 /// The partitions with the offsets at which to begin. Those whose beginning is unknown have none, so that librdkafka decides.

@@ -7,7 +7,7 @@ use prometheus::{IntCounter, IntCounterVec, IntGauge};
 use rdkafka::Statistics;
 use service::{Cluster, LastTime, LastTimes, Metrics};
 
-use crate::health::FetchHealth;
+use crate::health::{FetchHealth, can_read_all};
 
 /// What is known about the brokers and about the owned partitions, updated whenever librdkafka reports statistics.
 #[derive(Debug)]
@@ -34,8 +34,9 @@ impl Fetching {
         }
     }
 
-    /// Takes over what the statistics say about the brokers and the `owned` partitions.
-    pub(crate) fn update(&mut self, owned: &[i32], statistics: &Statistics) {
+    /// Takes over what the statistics say about the brokers and the `owned` partitions. Returns whether the last fetch of each of these was
+    /// permitted; `false` if there are none.
+    pub(crate) fn update(&mut self, owned: &[i32], statistics: &Statistics) -> bool {
         let now = Instant::now();
         self.cluster.update(statistics, now);
         let is_throttled = |broker| self.cluster.throttled_until(broker).is_some_and(|until| now < until);
@@ -45,6 +46,7 @@ impl Fetching {
                 partitions.series(*partition);
             }
         }
+        can_read_all(&self.topic, owned, statistics)
     }
 
     /// To be called regularly: counts the messages in `received`, and logs late partitions. Returns why the replica is not ready, if

@@ -13,7 +13,7 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, Statistics, TopicPartitionList};
-use service::{Access, NativeMessage, Traces};
+use service::{Access, NativeMessage, Right, Traces};
 use tracing::warn;
 
 use crate::beginnings::{self, Expired};
@@ -22,7 +22,7 @@ use crate::fetching::ReceivedCounts;
 use crate::membership::Membership;
 use crate::metrics::ConsumerMetrics;
 use crate::native::inbox::Inbox;
-use crate::native::{generation, log_start};
+use crate::native::{generation, log_start, remove};
 use crate::positions::{Commit, Positions};
 
 /// The state shared by the loop and the callbacks. The callbacks run while the loop polls, on the loop's thread.
@@ -161,37 +161,43 @@ impl Group {
         self.update_owned(&owned);
     }
 
-    /// Sets the positions of the partitions that this replica keeps, which are all but the `new` ones, where librdkafka's is another one. A
-    /// rebalance pauses all partitions, and resumes those that stay from a position that may be wrong, see [`Inbox::take`].
-    ///
-    /// A right position is left alone: to set it would keep librdkafka from finding out whether the log was cut below it.
+    /// Sets the positions of the partitions that this replica keeps, which are all but the `new` ones. A rebalance pauses all partitions,
+    /// and resumes those that stay from a position that may be wrong, see [`Inbox::take`].
     fn restore_positions(&self, consumer: &BaseConsumer<Self>, new: &[i32]) {
-        let mut kept = self.state().positions.next();
-        kept.retain(|(partition, _)| !new.contains(partition));
+        let mut kept: BTreeMap<i32, i64> = self.state().positions.next().into_iter().collect();
+        kept.retain(|partition, _| !new.contains(partition));
         if kept.is_empty() {
             return;
         }
-        let known: BTreeMap<i32, i64> = match consumer.position() {
-            Ok(list) => {
-                let elements = list.elements();
-                let known =
-                    elements.iter().filter_map(|element| Some((element.partition(), element.offset().to_raw()?)));
-                known.filter(|(_, offset)| *offset >= 0).collect()
-            }
-            Err(error) => return warn!(%error, "positions not restored"),
-        };
-        kept.retain(|(partition, offset)| known.get(partition).is_some_and(|known| known != offset));
-        if kept.is_empty() {
-            return;
-        }
-        let mut list = TopicPartitionList::with_capacity(kept.len());
-        let listed = kept.iter().try_for_each(|(partition, offset)| {
-            list.add_partition_offset(&self.topic, *partition, Offset::Offset(*offset))
+        let restored = consumer.position().and_then(|mut positions| {
+            self.correct(&mut positions, &kept)?;
+            // Without a timeout, this takes effect before the next message and waits for nothing.
+            consumer.seek_partitions(positions, Duration::ZERO).map(drop)
         });
-        // Without a timeout, this takes effect before the next message and waits for nothing.
-        if let Err(error) = listed.and_then(|()| consumer.seek_partitions(list, Duration::ZERO).map(drop)) {
+        if let Err(error) = restored {
             warn!(%error, "positions not restored");
         }
+    }
+
+    /// Turns librdkafka's positions into those of `kept`, of which it knows a position.
+    ///
+    /// Where librdkafka's position is right, its own entry stays, because it has the leader epoch of the message before it. By this epoch,
+    /// librdkafka finds out whether the log was cut below the position (KIP-320).
+    fn correct(&self, positions: &mut TopicPartitionList, kept: &BTreeMap<i32, i64>) -> KafkaResult<()> {
+        let elements = positions.elements();
+        let known: Vec<(i32, i64)> =
+            elements.iter().map(|element| (element.partition(), element.offset().to_raw().unwrap_or(-1))).collect();
+        for (partition, position) in known {
+            match kept.get(&partition) {
+                Some(next) if position == *next => {}
+                Some(next) if position >= 0 => {
+                    remove(positions, &self.topic, partition);
+                    positions.add_partition_offset(&self.topic, partition, Offset::Offset(*next))?;
+                }
+                _ => remove(positions, &self.topic, partition),
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
@@ -256,10 +262,17 @@ impl Group {
         accounted?;
         // From the consumer's queue, the crate `rdkafka` would pass such an error to the context and return it as well.
         let report = |(code, reason): (Code, String)| {
-            self.error(KafkaError::Global(code), &reason);
+            self.handle_error(Some(code), &reason, Right::Use);
             KafkaError::MessageConsumption(code)
         };
         Ok(reports.into_iter().map(report).collect())
+    }
+
+    fn handle_error(&self, code: Option<Code>, reason: &str, needed: Right) {
+        if code == Some(Code::AutoOffsetReset) {
+            self.state().no_offset = Some(reason.to_owned());
+        }
+        self.access.handle_error(code, reason, needed);
     }
 
     /// Accounts for a message from the consumer's queue, where it arrives only if its partition could not be forwarded.
@@ -313,15 +326,14 @@ impl ClientContext for Group {
     fn stats(&self, statistics: Statistics) {
         let mut state = self.state();
         state.has_waiting = self.metrics.update_lag(state.positions.processed(), &statistics);
-        self.metrics.fetching().update(&state.positions.owned(), &statistics);
+        let can_read_all = self.metrics.fetching().update(&state.positions.owned(), &statistics);
+        if can_read_all {
+            self.access.confirm_reading();
+        }
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        let code = error.rdkafka_error_code();
-        if code == Some(Code::AutoOffsetReset) {
-            self.state().no_offset = Some(reason.to_owned());
-        }
-        self.access.handle_error(code, reason);
+        self.handle_error(error.rdkafka_error_code(), reason, Right::Describe);
     }
 }
 

@@ -9,6 +9,7 @@ use rdkafka::TopicPartitionList;
 use rdkafka::bindings::{
     rd_kafka_commit_queue, rd_kafka_consumer_group_metadata, rd_kafka_consumer_group_metadata_destroy,
     rd_kafka_consumer_group_metadata_generation_id, rd_kafka_get_watermark_offsets, rd_kafka_queue_get_consumer,
+    rd_kafka_topic_partition_list_del,
 };
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult};
@@ -50,6 +51,14 @@ pub(crate) fn commit<C: ConsumerContext>(consumer: &BaseConsumer<C>, offsets: &T
     } else {
         Err(KafkaError::ConsumerCommit(code.into()))
     }
+}
+
+/// Removes a partition from a list. Unlike in a new list, the others keep what only librdkafka knows about them, such as leader epochs.
+#[expect(unsafe_code, reason = "rdkafka's lists can only grow")]
+pub(crate) fn remove(list: &mut TopicPartitionList, topic: &str, partition: i32) {
+    let Ok(topic) = CString::new(topic) else { return };
+    // SAFETY: both arguments are valid during the call. Nothing refers to the entries of the list, which is borrowed mutably.
+    unsafe { rd_kafka_topic_partition_list_del(list.ptr(), topic.as_ptr(), partition) };
 }
 
 /// The offset at which the log of a partition starts, according to the last fetch. Contacts no broker. `None` if nothing was fetched yet.

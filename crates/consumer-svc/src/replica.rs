@@ -132,6 +132,9 @@ impl Replica {
             let max = usize::try_from(left).unwrap_or(BATCH_MAX);
             let errors = group.receive_batch(&self.consumer, &self.inbox, max, &mut received);
             let errors = errors.map_err(Failure::Journal)?;
+            if !errors.is_empty() {
+                upkeep.note_errors(&received);
+            }
             errors.iter().try_for_each(|error| self.stop_or_go_on(error))?;
             let has_events = self.serve_events(&mut received)?;
             if self.max_messages.is_some_and(|max| received.total() >= max) {

@@ -15,7 +15,7 @@ use kafka_config::{ProducerSettings, Rate};
 use message::RunId;
 use rdkafka::error::KafkaError;
 use rdkafka::producer::{BaseProducer, Producer as _, PurgeConfig};
-use service::{Access, Ending, Failure, Handles, Health, Shutdown, drop_in_background};
+use service::{Access, Ending, Failure, Handles, Health, Right, Shutdown, drop_in_background};
 use tracing::warn;
 
 use self::turn::SendResult;
@@ -195,7 +195,8 @@ impl Sender<'_> {
                     SendResult::NoRoom => self.wait_for_report(IDLE, now),
                     // Either the topic has changed, or the client has a fatal error, which the upkeep detects.
                     SendResult::Refused(code) => {
-                        self.access.handle_error(Some(code), &KafkaError::MessageProduction(code).to_string());
+                        let reason = KafkaError::MessageProduction(code).to_string();
+                        self.access.handle_error(Some(code), &reason, Right::Use);
                         partitions.skip();
                         self.rest(PAUSE, now);
                         upkeep.request_metadata();

@@ -7,7 +7,7 @@ mod connections;
 mod explanation;
 mod handshake;
 mod leaders;
-mod obstacle;
+pub(crate) mod obstacle;
 mod password;
 mod quotas;
 pub mod statistics;

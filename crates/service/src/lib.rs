@@ -16,6 +16,7 @@ mod process;
 
 pub use broker::access::Access;
 pub use broker::cluster::Cluster;
+pub use broker::obstacle::Right;
 pub use broker::statistics;
 pub use lifecycle::command::main;
 pub use lifecycle::start::{Handles, Service, start};

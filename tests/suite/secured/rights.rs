@@ -1,5 +1,7 @@
 //! The rights that the services need: the commands of the page give them, and each is missed when it is taken away.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context as _, Result, ensure};
 use audit::Verdict;
 use testbed::{Process, report};
@@ -73,6 +75,9 @@ fn the_commands_of_the_page_give_the_rights_that_are_needed_and_each_of_them_is_
     let (mut producer, mut replica) = (producing("producer"), consuming("consumer"));
     producer.wait_until("deliveries", |producer| producer.delivered_count() > 20);
     replica.wait_until("messages", |replica| replica.received_count() > 20);
+    // The topic has one partition, so this one stays without and receives nothing.
+    let mut idle = consuming("consumer");
+    idle.wait_until("membership", |idle| idle.ask("/readyz").0 == 200);
 
     let topic_name = &topic.name;
     let rights = [
@@ -90,20 +95,40 @@ fn the_commands_of_the_page_give_the_rights_that_are_needed_and_each_of_them_is_
         let other = if *is_of_producer { producing("producer") } else { consuming("consumer") };
         is_refused_at_the_start([other])?;
         acls(secured, &format!("--add {right}"))?;
-        process.wait_until(&format!("ready again with right {number}"), |process| process.ask("/readyz").0 == 200);
+        for process in [process, &idle] {
+            process.wait_until(&format!("ready again with right {number}"), |process| process.ask("/readyz").0 == 200);
+        }
     }
+    // Without the right to read only, a replica still sees the topic, and messages that came before the refusal do not hide it. While the
+    // group refused both, the partition may have moved.
+    let owns = |process: &Process| process.owned().is_some_and(|owned| !owned.is_empty());
+    let owner = if owns(&replica) { &replica } else { &idle };
+    owner.wait_until("the partition", owns);
+    let lines = owner.with_message(REFUSED).len();
+    let refusal = format!("--deny-principal User:consumer --operation Read --topic {topic_name}");
+    acls(secured, &format!("--add {refusal}"))?;
+    owner.wait_until("a refusal to read", |owner| owner.with_message(REFUSED).len() > lines);
+    owner.wait_until("not ready", |owner| owner.ask("/readyz").1 == REFUSED);
+    acls(secured, &format!("--remove --force {refusal}"))?;
+    replica.wait_until("ready again", |replica| replica.ask("/readyz").0 == 200);
+    idle.wait_until("ready", |idle| idle.ask("/readyz").0 == 200);
     let delivered = producer.delivered_count();
     producer.wait_until("deliveries", |producer| producer.delivered_count() > delivered + 20);
     // Without the right to write, the broker rejects messages, which the producer accounts for and reports with its exit code.
     let (code, _) = producer.stop();
     ensure!(code == Some(1) && producer.text().contains("\"outcome\":\"rejected\""), "{}", producer.text());
     let sent = producer.delivered_count();
-    replica.wait_until("all messages", |replica| replica.received_count() >= sent);
-    stop_all([&mut replica])?;
-    let report = report([&producer, &replica]);
+    replica.wait_until("all messages", |replica| {
+        let distinct: BTreeSet<u64> = replica.received().into_iter().chain(idle.received()).collect();
+        distinct.len() as u64 >= sent
+    });
+    stop_all([&mut replica, &mut idle])?;
+    let report = report([&producer, &replica, &idle]);
     // Without the right to its group a replica receives and cannot commit, so there may be any number of repeats.
     ensure!(report.verdict(u64::MAX) == Verdict::Proven, "{report}");
-    Ok(format!("3 rights, each missed by a running service and by one that starts; {sent} acknowledged, 0 missing"))
+    Ok(format!(
+        "3 rights, each missed by a running service and by one that starts, and a refusal to read only; {sent} acknowledged, 0 missing"
+    ))
 }
 
 fn acls(secured: &Secured, arguments: &str) -> Result<()> {

@@ -17,7 +17,7 @@ pub(super) struct Upkeep {
     done_at: Instant,
     /// Whether something has arrived since the last round. The next one is due soon then, because readiness and metrics may have changed.
     has_news: bool,
-    /// How many messages had been received in the last round in which there were new ones.
+    /// How many messages had been received in the last round in which there were new ones, or before the last error of a partition.
     received: u64,
     /// When a message last arrived, or when there was last a reason for none to arrive.
     served_at: Instant,
@@ -32,6 +32,11 @@ impl Upkeep {
     /// Notes that something has arrived.
     pub(super) fn note_news(&mut self) {
         self.has_news = true;
+    }
+
+    /// Notes that partitions reported errors after what was `received` so far. Those messages do not show that the errors have passed.
+    pub(super) fn note_errors(&mut self, received: &ReceivedCounts) {
+        self.received = received.total();
     }
 
     /// How long the loop may wait for something to arrive.

@@ -13,7 +13,7 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message as _};
 use rdkafka::producer::{DeliveryResult, ProducerContext};
-use service::{Access, Traces};
+use service::{Access, Right, Traces};
 
 use crate::books::{Books, Report, Undelivered};
 use crate::metrics::Reason;
@@ -87,7 +87,7 @@ impl ClientContext for Delivery {
         *first = Some(report);
         drop(first);
         self.errors.fetch_add(1, Ordering::Relaxed);
-        self.access.handle_error(code, reason);
+        self.access.handle_error(code, reason, Right::Use);
     }
 }
 
@@ -100,7 +100,7 @@ impl ProducerContext for Delivery {
             Ok(message) => (message, Ok(message.offset())),
             Err((error, message)) => {
                 let code = error.rdkafka_error_code();
-                self.access.note_obstacle(code, &error.to_string());
+                self.access.note_obstacle(code, &error.to_string(), Right::Use);
                 (
                     message,
                     Err(Undelivered {

@@ -15,7 +15,7 @@ use tracing::{debug, error, warn};
 
 use self::state::{AccessState, WARN_AFTER};
 use super::explanation::Explanation;
-use super::obstacle::{Kind, Obstacle};
+use super::obstacle::{Kind, Obstacle, Right};
 use super::password::Password;
 use super::tokens::{Tokens, Trouble};
 use crate::observability::throttle::Throttle;
@@ -92,9 +92,11 @@ impl Access {
         }
     }
 
-    /// Handles an error that librdkafka reports. For [`ClientContext::error`], to which every error is passed first.
-    pub fn handle_error(&self, code: Option<Code>, reason: &str) {
-        if self.note_obstacle(code, reason) || matches!(code, Some(Code::AutoOffsetReset | Code::PollExceeded)) {
+    /// Handles an error that librdkafka reports. For [`ClientContext::error`], to which every error is passed first. `needed` is the right
+    /// without which the topic would refuse what failed.
+    pub fn handle_error(&self, code: Option<Code>, reason: &str, needed: Right) {
+        if self.note_obstacle(code, reason, needed) || matches!(code, Some(Code::AutoOffsetReset | Code::PollExceeded))
+        {
             return;
         }
         // Throttled by code, because the texts contain counts and times.
@@ -104,8 +106,9 @@ impl Access {
         }
     }
 
-    /// Remembers the error if it explains why the topic cannot be reached. Returns whether it does.
-    pub fn note_obstacle(&self, code: Option<Code>, reason: &str) -> bool {
+    /// Remembers the error if it explains why the topic cannot be reached. Returns whether it does. `needed` is the right without which the
+    /// topic would refuse what failed.
+    pub fn note_obstacle(&self, code: Option<Code>, reason: &str, needed: Right) -> bool {
         // Classify before redacting: redaction can remove the words that the classification looks for.
         let Some(kind) = Kind::of(code, reason) else { return false };
         if matches!(kind, Kind::Unreachable | Kind::Unauthenticated) && self.tokens.are_missing() {
@@ -118,7 +121,7 @@ impl Access {
             reason: self.redact(reason),
             since: Instant::now(),
             failures: 1,
-            is_about_topic: code == Some(Code::TopicAuthorizationFailed),
+            lacks: (code == Some(Code::TopicAuthorizationFailed)).then_some(needed),
         };
         let is_consequence = code == Some(Code::AllBrokersDown);
         if self.state().note(seen, is_consequence) {
@@ -131,6 +134,11 @@ impl Access {
     /// Records that the broker accepted everything that this client needs: an acknowledgement or a message arrived.
     pub fn confirm(&self) {
         self.state().confirm();
+    }
+
+    /// Records that the broker let the client read each partition that it owns when it last asked, whether there were messages or not.
+    pub fn confirm_reading(&self) {
+        self.state().confirm_reading(Instant::now());
     }
 
     /// Records that the group assigned partitions, or none, to this client. That does not show that it may read the topic.

@@ -81,6 +81,15 @@ fn is_before_login(reason: &str) -> bool {
         .any(|words| reason.contains(words))
 }
 
+/// What an account may do with a topic. Each right is granted on its own, and the answer to another request shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Right {
+    /// To be told about the topic: shown by metadata.
+    Describe,
+    /// To read or write the topic: shown by a message, an acknowledgement, or a fetch that brings nothing.
+    Use,
+}
+
 /// The present obstacle.
 #[derive(Debug, Clone)]
 pub(super) struct Obstacle {
@@ -90,8 +99,8 @@ pub(super) struct Obstacle {
     pub(super) since: Instant,
     /// Errors about it since it was last logged.
     pub(super) failures: u64,
-    /// Whether the account lacks a right to the topic. A member of the group may lack it.
-    pub(super) is_about_topic: bool,
+    /// The right to the topic that the account lacks, if it is that. A member of the group may lack it.
+    pub(super) lacks: Option<Right>,
 }
 
 impl Obstacle {

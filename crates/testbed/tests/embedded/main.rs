@@ -11,6 +11,7 @@ mod health;
 mod kills;
 mod log;
 mod metrics;
+mod offsets;
 mod outcomes;
 mod page;
 mod producer;

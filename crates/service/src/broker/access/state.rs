@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tracing::info;
 
-use super::super::obstacle::{Kind, Obstacle};
+use super::super::obstacle::{Kind, Obstacle, Right};
 use super::super::tokens::Trouble;
 
 /// An obstacle is logged once it has lasted this long. A broker that is just starting, or one broken connection, is not logged.
@@ -13,6 +13,8 @@ const WARN_INTERVAL: Duration = Duration::from_secs(10);
 /// A refusal may pass: a starting broker opens its listeners before it has loaded its accounts.
 const REFUSAL_GRACE: Duration = Duration::from_secs(4);
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);
+/// Statistics may be older than an error that came by another queue.
+const STATISTICS_AGE_MAX: Duration = Duration::from_secs(1);
 
 /// The present obstacle, and whether the account has ever worked.
 #[derive(Debug, Default)]
@@ -21,7 +23,9 @@ pub(super) struct AccessState {
     /// What was last logged, and when.
     warned: Option<(Kind, Instant)>,
     probed_at: Option<Instant>,
-    /// Whether messages arrived or were acknowledged.
+    /// Whether the topic was described.
+    has_described: bool,
+    /// Whether the topic was read, or messages were acknowledged.
     has_worked: bool,
     /// Whether the group has accepted this client as a member.
     has_joined: bool,
@@ -56,7 +60,7 @@ impl AccessState {
                 if known != Some(kind) {
                     // Whether the broker can be reached is not known without a token.
                     self.warned = None;
-                    self.obstacle = Some(Obstacle { kind, reason, since: now, failures: 1, is_about_topic: false });
+                    self.obstacle = Some(Obstacle { kind, reason, since: now, failures: 1, lacks: None });
                 }
             }
             None if known.is_some_and(Kind::is_about_token) => self.obstacle = None,
@@ -70,17 +74,30 @@ impl AccessState {
         self.clear();
     }
 
-    /// Notes that the group accepted the client. That needs no right to the topic.
-    pub(super) fn confirm_membership(&mut self) {
-        self.has_joined = true;
-        if self.obstacle.as_ref().is_none_or(|obstacle| !obstacle.is_about_topic) {
+    /// Notes that the broker lets the client read each of its partitions, whether there are messages or not, according to statistics. They
+    /// say nothing about whether the broker can be reached.
+    pub(super) fn confirm_reading(&mut self, now: Instant) {
+        self.has_worked = true;
+        let is_refuted =
+            |obstacle: &Obstacle| obstacle.lacks == Some(Right::Use) && obstacle.lasts(now) > STATISTICS_AGE_MAX;
+        if self.obstacle.as_ref().is_some_and(is_refuted) {
             self.clear();
         }
     }
 
-    /// Notes that the broker described the topic. That needs fewer rights than writing or reading it.
+    /// Notes that the group accepted the client. That needs no right to the topic.
+    pub(super) fn confirm_membership(&mut self) {
+        self.has_joined = true;
+        if self.obstacle.as_ref().is_none_or(|obstacle| obstacle.lacks.is_none()) {
+            self.clear();
+        }
+    }
+
+    /// Notes that the broker described the topic. That needs fewer rights than writing or reading it, and none to the group.
     pub(super) fn confirm_metadata(&mut self) {
-        if self.kind() != Some(Kind::Unauthorised) {
+        self.has_described = true;
+        let lacks = self.obstacle.as_ref().and_then(|obstacle| obstacle.lacks);
+        if self.kind() != Some(Kind::Unauthorised) || lacks == Some(Right::Describe) {
             self.clear();
         }
     }
@@ -124,7 +141,12 @@ impl AccessState {
     /// The refusal after which waiting does not help, if there is one: the account never had the right that it lacks now.
     pub(super) fn refusal(&self, now: Instant) -> Option<&Obstacle> {
         let obstacle = self.obstacle.as_ref()?;
-        let has_worked = self.has_worked || self.has_joined && !obstacle.is_about_topic;
+        let has_worked = self.has_worked
+            || match obstacle.lacks {
+                Some(Right::Use) => false,
+                Some(Right::Describe) => self.has_described,
+                None => self.has_joined,
+            };
         // Whether a login was refused again is not known: librdkafka reports the same error of a broker once in a while only.
         (obstacle.kind.is_refusal() && !has_worked && obstacle.lasts(now) >= REFUSAL_GRACE).then_some(obstacle)
     }
@@ -152,7 +174,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn seen(kind: Kind, at: Instant) -> Obstacle {
-        Obstacle { kind, reason: "reason".to_owned(), since: at, failures: 1, is_about_topic: false }
+        Obstacle { kind, reason: "reason".to_owned(), since: at, failures: 1, lacks: None }
     }
 
     fn state(kind: Kind, at: Instant) -> AccessState {
@@ -165,22 +187,49 @@ mod tests {
     #[test]
     fn a_member_of_a_group_that_never_could_read_the_topic_is_refused() {
         let now = Instant::now();
-        let is_refused = |is_about_topic, has_read| {
+        let is_refused = |lacks, has_read| {
             let mut state = AccessState::default();
+            state.confirm_metadata();
             if has_read {
-                state.confirm();
+                state.confirm_reading(now);
             }
             state.confirm_membership();
-            state.note(Obstacle { is_about_topic, ..seen(Kind::Unauthorised, now) }, false);
-            if is_about_topic {
-                // A member of the group need not have the right to read the topic.
+            state.note(Obstacle { lacks, ..seen(Kind::Unauthorised, now) }, false);
+            if lacks.is_some() {
+                // A member of the group need not have any right to the topic.
                 state.confirm_membership();
             }
             state.refusal(now + REFUSAL_GRACE).is_some()
         };
-        assert!(is_refused(true, false));
-        assert!(!is_refused(true, true));
-        assert!(!is_refused(false, false));
+        assert!(is_refused(Some(Right::Use), false));
+        assert!(!is_refused(Some(Right::Use), true));
+        assert!(!is_refused(Some(Right::Describe), false), "the topic was described before");
+        assert!(!is_refused(None, false));
+    }
+
+    /// A replica may own nothing, or have nothing to read, when a right comes back.
+    #[test]
+    fn the_lack_of_a_right_ends_with_the_answer_that_shows_the_right_also_without_a_message() {
+        let now = Instant::now();
+        let lacking = |right| {
+            let mut state = AccessState::default();
+            state.note(Obstacle { lacks: Some(right), ..seen(Kind::Unauthorised, now) }, false);
+            state
+        };
+        let mut read = lacking(Right::Use);
+        read.confirm_metadata();
+        read.confirm_reading(now + STATISTICS_AGE_MAX);
+        assert_eq!(read.kind(), Some(Kind::Unauthorised), "these statistics may be older");
+        read.confirm_reading(now + STATISTICS_AGE_MAX + SECOND);
+        assert_eq!(read.kind(), None);
+        let mut described = lacking(Right::Describe);
+        described.confirm_reading(now + 10 * SECOND);
+        assert_eq!(described.kind(), Some(Kind::Unauthorised));
+        described.confirm_metadata();
+        assert_eq!(described.kind(), None);
+        let mut unreachable = state(Kind::Unreachable, now);
+        unreachable.confirm_reading(now + 10 * SECOND);
+        assert_eq!(unreachable.kind(), Some(Kind::Unreachable));
     }
 
     #[test]

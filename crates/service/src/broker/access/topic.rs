@@ -7,7 +7,7 @@ use rdkafka::client::{Client, ClientContext};
 use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::metadata::Metadata;
 
-use super::Access;
+use super::{Access, Right};
 use crate::observability::health::Health;
 use crate::process::failure::Failure;
 use crate::process::shutdown::Shutdown;
@@ -44,15 +44,15 @@ impl Access {
                     return Some(partitions);
                 }
                 Err((code, reason)) => {
-                    if !self.note_obstacle(Some(code), &reason) {
+                    if !self.note_obstacle(Some(code), &reason, Right::Describe) {
                         // Any other error of the topic is waited for like a missing topic.
-                        self.note_obstacle(Some(Code::UnknownTopicOrPartition), &reason);
+                        self.note_obstacle(Some(Code::UnknownTopicOrPartition), &reason, Right::Describe);
                     }
                 }
             },
             // An error that librdkafka reported by itself is more specific than this one.
             Err(error) if must_answer && self.state().kind().is_none() => {
-                self.note_obstacle(Some(Code::BrokerTransportFailure), &error.to_string());
+                self.note_obstacle(Some(Code::BrokerTransportFailure), &error.to_string(), Right::Describe);
             }
             Err(_) => {}
         }

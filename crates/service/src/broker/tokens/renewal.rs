@@ -45,20 +45,20 @@ pub(super) fn start(server: IdentityServer, store: &Arc<Store>) {
 /// Fetches a token, and another one whenever it is time.
 async fn keep(mut server: IdentityServer, store: &Store) {
     loop {
-        let wait = match attempt(&mut server).await {
+        match attempt(&mut server).await {
             Ok(token) => {
                 let lifetime = token.expires_at.saturating_duration_since(token.received_at);
                 store.locked().receive(token);
-                lifetime.mul_f64(RENEWED_AFTER).max(RETRY)
+                tokio::select! {
+                    () = tokio::time::sleep(lifetime.mul_f64(RENEWED_AFTER).max(RETRY)) => {}
+                    () = store.asked() => {}
+                }
             }
             Err(trouble) => {
                 store.locked().fail(trouble, Instant::now());
-                RETRY
+                // Nobody can ask for more: the server may just be coming back.
+                tokio::time::sleep(RETRY).await;
             }
-        };
-        tokio::select! {
-            () = tokio::time::sleep(wait) => {}
-            () = store.asked() => {}
         }
     }
 }
