@@ -28,7 +28,8 @@ impl Fetching {
             health: FetchHealth::default(),
             late: metrics.gauge(
                 "kafka_consumer_late_partitions",
-                "Owned partitions whose leader has not answered for ten seconds, or that had no leader for as long.",
+                "Owned partitions that have not been fetched for ten seconds: their leader does not answer or refuses, there is none, or librdkafka \
+                 has no position in them.",
             ),
             partitions: by_partition.then(|| PartitionMetrics::new(metrics)),
         }

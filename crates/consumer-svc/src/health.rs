@@ -12,8 +12,8 @@ use service::statistics::{broker, is_connected};
 use service::{Cluster, Complaint};
 use tracing::{info, warn};
 
-/// A partition is late if its leader has not answered a fetch for this long, or if it had no leader for this long. librdkafka asks the
-/// broker to answer a fetch within half a second, whether there are messages or not.
+/// A partition is late if for this long its leader has not answered a fetch or has refused it, there was no leader, or nothing was fetched.
+/// librdkafka asks the broker to answer a fetch within half a second, whether there are messages or not.
 const LATE_AFTER: Duration = Duration::from_secs(10);
 
 /// The end of a partition in the statistics after a fetch that was answered with an error. Before the first answer it is lower.
@@ -91,7 +91,7 @@ impl FetchHealth {
         if !is_explained && self.complaint.is_due(now) {
             let first = late.iter().filter_map(|partition| self.unserved.get(partition)).min();
             let waited_s = first.map_or(0, |since| now.saturating_duration_since(*since).as_secs());
-            let next_step = "check whether the brokers named are frozen or down; if a partition has no leader, start the brokers that have its copies";
+            let next_step = "check whether the brokers named are frozen or down; if a partition has no leader, start the brokers that have its copies; if neither is the case, restart this replica";
             warn!(late = late.len(), partitions, waited_s, next_step, "partitions are not received");
         }
         Some(format!("partitions are not received: {partitions}"))

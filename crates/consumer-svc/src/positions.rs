@@ -46,16 +46,27 @@ impl Position {
         self.processed.filter(|processed| self.committed.is_none_or(|committed| committed < *processed))
     }
 
-    /// If the position has fallen, asks the broker to commit its stored offset, which is the one in `list`. The result comes as that of any
-    /// commit. Once an offset was committed this way, librdkafka goes on from there.
-    fn commit_fallen<C: ConsumerContext>(&mut self, consumer: &BaseConsumer<C>, list: &TopicPartitionList) {
-        if self.commit != NextCommit::Own {
-            return;
-        }
-        match commit(consumer, list) {
+    /// If the position has fallen, asks the broker to commit what was stored, unless such a request is under way. The result comes as that
+    /// of any commit. Once an offset was committed this way, librdkafka goes on from there.
+    fn commit_fallen<C: ConsumerContext>(&mut self, consumer: &BaseConsumer<C>, topic: &str, partition: i32) {
+        let Some(offset) = self.processed.filter(|_| self.commit == NextCommit::Own) else { return };
+        let mut list = TopicPartitionList::with_capacity(1);
+        let listed = list.add_partition_offset(topic, partition, Offset::Offset(offset));
+        match listed.and_then(|()| commit(consumer, &list)) {
             Ok(()) => self.commit = NextCommit::Requested,
-            Err(error) => debug!(?list, %error, "offset not committed"),
+            Err(error) => debug!(partition, offset, %error, "offset not committed"),
         }
+    }
+
+    /// Notes that this offset was committed. Returns whether that concerns what was stored: a result may be the late one of a commit from
+    /// before the position fell.
+    fn note_committed(&mut self, offset: i64) -> bool {
+        let is_of_stored = self.commit != NextCommit::Own && self.processed.is_none_or(|processed| offset <= processed);
+        if is_of_stored {
+            self.committed = self.committed.max(Some(offset));
+            self.commit = NextCommit::Periodic;
+        }
+        is_of_stored
     }
 }
 
@@ -170,7 +181,7 @@ impl Positions {
                 Ok(()) => {
                     let position = self.owned.entry(*partition).or_default();
                     position.processed = Some(*offset);
-                    position.commit_fallen(consumer, &list);
+                    position.commit_fallen(consumer, &self.topic, *partition);
                 }
                 // Another replica owns the partition by now and will receive the uncommitted messages again.
                 Err(error) => debug!(partition, offset, %error, "offset not stored"),
@@ -181,51 +192,28 @@ impl Positions {
     /// Asks the broker to commit what was stored in partitions whose position has fallen, unless such a request is under way.
     pub(crate) fn commit_fallen<C: ConsumerContext>(&mut self, consumer: &BaseConsumer<C>) {
         for (partition, position) in &mut self.owned {
-            let Some(offset) = position.processed.filter(|_| position.commit == NextCommit::Own) else { continue };
-            let mut list = TopicPartitionList::with_capacity(1);
-            if list.add_partition_offset(&self.topic, *partition, Offset::Offset(offset)).is_ok() {
-                position.commit_fallen(consumer, &list);
-            }
+            position.commit_fallen(consumer, &self.topic, *partition);
         }
     }
 
     /// Records the result of a commit, and logs the partitions for which it failed.
     pub(crate) fn record_commit(&mut self, result: Result<(), KafkaError>, list: &TopicPartitionList) -> Commit {
-        let mut failed = Vec::new();
+        let has_failed = result.is_err();
         let mut cause = result.err();
+        let mut failed = Vec::new();
         for element in list.elements() {
-            match (element.error(), &cause, element.offset()) {
-                (Ok(()), None, Offset::Offset(offset)) => {
-                    for positions in [&mut self.owned, &mut self.former] {
-                        if let Some(position) = positions.get_mut(&element.partition())
-                            // Otherwise this is the late result of a commit from before the position fell.
-                            && position.commit != NextCommit::Own
-                            && position.processed.is_none_or(|processed| offset <= processed)
-                        {
-                            position.committed = position.committed.max(Some(offset));
-                            self.last_committed.insert(element.partition(), offset);
-                            if position.commit == NextCommit::Requested {
-                                position.commit = NextCommit::Periodic;
-                            }
-                        }
-                    }
-                }
-                (Err(error), _, Offset::Offset(offset)) => {
+            // Of the others, nothing was to be committed.
+            let Offset::Offset(offset) = element.offset() else { continue };
+            match element.error() {
+                Ok(()) if !has_failed => self.note_committed(element.partition(), offset),
+                error => {
+                    self.note_failed(element.partition());
                     failed.push((element.partition(), offset));
-                    cause.get_or_insert(error);
+                    cause = cause.or(error.err());
                 }
-                (_, Some(_), Offset::Offset(offset)) => failed.push((element.partition(), offset)),
-                _ => {}
             }
         }
         let Some(error) = cause.filter(|_| !failed.is_empty()) else { return Commit::Succeeded };
-        for (partition, _) in &failed {
-            if let Some(position) = self.owned.get_mut(partition)
-                && position.commit == NextCommit::Requested
-            {
-                position.commit = NextCommit::Own;
-            }
-        }
         // On close, librdkafka commits all stored offsets once more, including those that are committed already. If another member
         // is leaving at that moment, the group may refuse this commit, on which nothing depends.
         failed.retain(|(partition, offset)| !self.is_committed(*partition, *offset));
@@ -238,6 +226,23 @@ impl Positions {
             warn!(partitions = ?failed, %error, suppressed, "commit failed");
         }
         Commit::Failed
+    }
+
+    fn note_committed(&mut self, partition: i32, offset: i64) {
+        for positions in [&mut self.owned, &mut self.former] {
+            if positions.get_mut(&partition).is_some_and(|position| position.note_committed(offset)) {
+                self.last_committed.insert(partition, offset);
+            }
+        }
+    }
+
+    /// Notes that a commit of this partition failed. One that this replica had asked for is asked for again.
+    fn note_failed(&mut self, partition: i32) {
+        if let Some(position) = self.owned.get_mut(&partition)
+            && position.commit == NextCommit::Requested
+        {
+            position.commit = NextCommit::Own;
+        }
     }
 
     /// Whether this offset of the partition, or a later one, is known to be committed.
