@@ -42,16 +42,16 @@ pub(crate) struct Expired {
 }
 
 impl Found {
-    /// What the log says: a session begins where the group had come to, and may be reset from there at once.
-    pub(crate) fn told(&self) -> Beginnings {
-        let mut told = self.begin.clone();
+    /// The beginnings as the log states them: a session begins where the group had come to, and may be reset from there at once.
+    pub(crate) fn as_logged(&self) -> Beginnings {
+        let mut logged = self.begin.clone();
         for Expired { partition, committed, .. } in &self.expired {
-            for reset in [&mut told.earliest, &mut told.latest] {
+            for reset in [&mut logged.earliest, &mut logged.latest] {
                 reset.retain(|(other, _)| other != partition);
             }
-            told.committed.push((*partition, *committed));
+            logged.committed.push((*partition, *committed));
         }
-        told
+        logged
     }
 }
 
@@ -173,11 +173,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_session_whose_committed_offset_was_deleted_is_told_to_begin_there() {
+    fn a_session_whose_committed_offset_was_deleted_begins_there_in_the_log() {
         let begin = Beginnings { committed: vec![(0, 7)], earliest: vec![(1, 0), (2, 100)], ..Beginnings::default() };
         let expired = Expired { partition: 2, committed: 50, log_start: 100, to: 100 };
         let found = Found { begin, expired: vec![expired] };
-        let told = Beginnings { committed: vec![(0, 7), (2, 50)], earliest: vec![(1, 0)], ..Beginnings::default() };
-        assert_eq!(found.told(), told);
+        let logged = Beginnings { committed: vec![(0, 7), (2, 50)], earliest: vec![(1, 0)], ..Beginnings::default() };
+        assert_eq!(found.as_logged(), logged);
     }
 }

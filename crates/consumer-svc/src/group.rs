@@ -109,7 +109,7 @@ impl Group {
         state.membership.set_assigned(generation(consumer));
         state.positions.assign(&found.begin);
         let owned = state.positions.owned();
-        let mut written = state.books.enter_assigned(partitions, &owned, &found.told());
+        let mut written = state.books.enter_assigned(partitions, &owned, &found.as_logged());
         for Expired { partition, committed, log_start, to } in found.expired {
             written = written.and_then(|()| state.books.enter_reset(partition, Some(committed), to, Some(log_start)));
         }

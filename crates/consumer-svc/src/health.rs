@@ -33,7 +33,6 @@ pub(crate) fn can_read_all(topic: &str, owned: &[i32], statistics: &Statistics) 
 pub(crate) struct FetchHealth {
     unserved: BTreeMap<i32, Instant>,
     complaint: Complaint,
-    late_since: Option<Instant>,
 }
 
 impl FetchHealth {
@@ -80,15 +79,13 @@ impl FetchHealth {
         now: Instant,
     ) -> Option<String> {
         if late.is_empty() {
-            let lasted_s = self.late_since.take().map_or(0, |since| now.saturating_duration_since(since).as_secs());
-            if self.complaint.is_over() {
-                info!(lasted_s, "partitions are received again");
+            if let Some(lasted) = self.complaint.end(now) {
+                info!(lasted_s = lasted.as_secs(), "partitions are received again");
             }
             return None;
         }
-        self.late_since.get_or_insert(now);
         let partitions = cluster.describe(late);
-        if !is_explained && self.complaint.is_due(now) {
+        if self.complaint.note(now, !is_explained) {
             let first = late.iter().filter_map(|partition| self.unserved.get(partition)).min();
             let waited_s = first.map_or(0, |since| now.saturating_duration_since(*since).as_secs());
             let next_step = "check whether the brokers named are frozen or down; if a partition has no leader, start the brokers that have its copies; if neither is the case, restart this replica";
@@ -225,8 +222,9 @@ mod tests {
     fn all_can_be_read_if_the_last_fetch_of_each_owned_partition_was_permitted() {
         let ends = |ends: [i64; 2]| {
             let mut statistics = statistics(2, "UP", NO_TIME, 1);
-            for (partition, end) in statistics.topics.get_mut("t").unwrap().partitions.values_mut().zip(ends) {
-                partition.hi_offset = end;
+            let partitions = &mut statistics.topics.get_mut("t").unwrap().partitions;
+            for (partition, end) in (0..).zip(ends) {
+                partitions.get_mut(&partition).unwrap().hi_offset = end;
             }
             statistics
         };

@@ -221,7 +221,7 @@ impl Positions {
         if failed.is_empty() {
             return Commit::Redundant;
         }
-        if let Some(suppressed) = self.failed_commits.admit("commit", Instant::now()) {
+        if let Some(suppressed) = self.failed_commits.admit(Instant::now()) {
             failed.sort_unstable();
             warn!(partitions = ?failed, %error, suppressed, "commit failed");
         }

@@ -35,7 +35,7 @@ impl Level {
         }
     }
 
-    /// The field in JSON, from the end of the field before it.
+    /// The end of the field before it in JSON, and the field itself: one piece, because it is copied for each line.
     pub(crate) fn json(self) -> &'static [u8] {
         match self {
             Self::Trace => br#"","level":"TRACE""#,

@@ -11,13 +11,12 @@ use crate::books::Books;
 #[derive(Debug, Default)]
 pub(crate) struct DeliveryHealth {
     complaint: Complaint,
-    late_since: Option<Instant>,
 }
 
 impl DeliveryHealth {
     /// Whether partitions were late at the last [`check`](Self::check).
     pub(crate) fn is_late(&self) -> bool {
-        self.late_since.is_some()
+        self.complaint.is_open()
     }
 
     /// Reports the health of the topic's first `count` partitions.
@@ -31,9 +30,8 @@ impl DeliveryHealth {
         health.set_not_ready(obstacle.or(reason.as_deref()));
         match late {
             Some((late, partitions)) => {
-                self.late_since.get_or_insert(now);
                 // What keeps the client from all brokers is logged elsewhere.
-                if obstacle.is_none() && self.complaint.is_due(now) {
+                if self.complaint.note(now, obstacle.is_none()) {
                     let next_step =
                         "check whether the brokers named are frozen or down, and whether enough replicas are in sync";
                     let (late, waited_s) = (late.partitions.len(), late.waited.as_secs());
@@ -42,9 +40,8 @@ impl DeliveryHealth {
                 }
             }
             None => {
-                let lasted = self.late_since.take().map_or(0, |since| now.saturating_duration_since(since).as_secs());
-                if self.complaint.is_over() {
-                    info!(lasted_s = lasted, "messages are acknowledged again");
+                if let Some(lasted) = self.complaint.end(now) {
+                    info!(lasted_s = lasted.as_secs(), "messages are acknowledged again");
                 }
             }
         }

@@ -10,7 +10,7 @@ use crate::partitions::backlog::PartitionBacklog;
 
 /// The producer's metrics.
 ///
-/// What concerns each message is collected without synchronisation, and exported by [`update`](Self::update).
+/// What each acknowledged message adds to is collected without synchronisation, and exported by [`update`](Self::update).
 #[derive(Debug)]
 pub(crate) struct ProducerMetrics {
     accepted: IntCounter,

@@ -16,7 +16,8 @@ use crate::variables::problem::{Problem, Problems};
 const ANY_VARIABLE: &str = "KAFKA_*";
 /// Shorter secrets are not redacted: no real secret is this short, and redacting each `1` would make a text unreadable.
 const REDACTED_FROM_BYTES: usize = 4;
-/// A line of a secret of several lines, such as a private key in PEM. The last line of a key can be short and then says little.
+/// Of a secret of several lines, such as a private key in PEM, shorter lines are not redacted. Only the last line of a key can be as short,
+/// and then says little.
 const REDACTED_LINE_FROM_BYTES: usize = 8;
 
 /// Returns `text` with `secret` replaced by `[secret]`. A secret of fewer than 4 bytes is not replaced.

@@ -4,6 +4,7 @@ mod state;
 mod topic;
 mod warning;
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -39,8 +40,8 @@ pub struct Access {
     password: Password,
     tokens: Tokens,
     state: Mutex<AccessState>,
-    /// Limits the lines about errors that say nothing about reaching the topic.
-    other_errors: Mutex<Throttle>,
+    /// Limits the lines about errors that say nothing about reaching the topic. By code, because the texts contain counts and times.
+    other_errors: Mutex<BTreeMap<Option<i32>, Throttle>>,
 }
 
 impl Access {
@@ -99,8 +100,8 @@ impl Access {
         {
             return;
         }
-        // Throttled by code, because the texts contain counts and times.
-        let suppressed = locked(&self.other_errors).admit(&format!("{code:?}"), Instant::now());
+        let suppressed =
+            locked(&self.other_errors).entry(code.map(|code| code as i32)).or_default().admit(Instant::now());
         if let Some(suppressed) = suppressed {
             warn!(error = self.redact(reason), suppressed, "client reported an error");
         }

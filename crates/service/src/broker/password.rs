@@ -51,10 +51,16 @@ impl Password {
         }
         known.read_at = now;
         match known.file.read_again() {
-            Ok(true) if set_credentials(client, &known.file) => info!("password taken up from its file"),
-            Ok(_) => {}
+            Ok(is_new) => {
+                if known.complaint.end(now).is_some() {
+                    info!("password file can be read again");
+                }
+                if is_new && set_credentials(client, &known.file) {
+                    info!("password taken up from its file");
+                }
+            }
             Err(error) => {
-                if known.complaint.is_due(now) {
+                if known.complaint.note(now, true) {
                     let next_step =
                         "make the file in KAFKA_SASL_PASSWORD_FILE readable; the password stays what it was";
                     warn!(next_step, error, "password file cannot be read");

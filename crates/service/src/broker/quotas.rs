@@ -36,12 +36,12 @@ impl Quotas {
         }
         self.until.retain(|_, until| now < *until);
         if let Some((throttle_ms, broker, address)) = longest
-            && self.complaint.is_due(now)
+            && self.complaint.note(now, true)
         {
             let next_step = "raise the quota of this client, or send and read less";
             warn!(broker, address, throttle_ms, next_step, "broker throttles this client");
         }
-        if self.until.is_empty() && self.complaint.is_over() {
+        if self.until.is_empty() && self.complaint.end(now).is_some() {
             info!("brokers no longer throttle this client");
         }
     }

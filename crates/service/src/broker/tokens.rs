@@ -107,13 +107,13 @@ impl Tokens {
         }
         let left_s = state.token.as_ref().map(|token| token.expires_at.saturating_duration_since(now).as_secs());
         let Some((trouble, since)) = &state.trouble else {
-            if state.complaint.is_over() {
+            if state.complaint.end(now).is_some() {
                 info!(identity_server = source.address, "token received again");
             }
             return;
         };
         let waited = now.saturating_duration_since(*since);
-        if waited < WARN_AFTER || !state.complaint.is_due(now) {
+        if !state.complaint.note(now, waited >= WARN_AFTER) {
             return;
         }
         let (identity_server, waited_s, failures) = (&source.address, waited.as_secs(), state.failures);

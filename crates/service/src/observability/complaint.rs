@@ -7,24 +7,35 @@ const INTERVAL: Duration = Duration::from_secs(10);
 /// One kind of complaint.
 #[derive(Debug, Default)]
 pub struct Complaint {
+    /// Since when there is reason to complain.
+    since: Option<Instant>,
     logged_at: Option<Instant>,
-    is_open: bool,
+    /// Whether it was logged since `since`.
+    is_told: bool,
 }
 
 impl Complaint {
-    /// To be called while there is reason to complain. Returns whether to log it now.
-    pub fn is_due(&mut self, now: Instant) -> bool {
-        let is_due = self.logged_at.is_none_or(|at| now.saturating_duration_since(at) >= INTERVAL);
+    /// Notes that there is reason to complain. Returns whether to log it now, which is only asked for if it `may_be_logged`.
+    pub fn note(&mut self, now: Instant, may_be_logged: bool) -> bool {
+        self.since.get_or_insert(now);
+        let is_due = may_be_logged && self.logged_at.is_none_or(|at| now.saturating_duration_since(at) >= INTERVAL);
         if is_due {
             self.logged_at = Some(now);
-            self.is_open = true;
+            self.is_told = true;
         }
         is_due
     }
 
-    /// To be called while there is no reason to complain. Returns whether to log now that it is over.
-    pub fn is_over(&mut self) -> bool {
-        std::mem::take(&mut self.is_open)
+    /// Notes that there is no reason to complain. Returns for how long there was one, if that was logged and its end is not yet.
+    pub fn end(&mut self, now: Instant) -> Option<Duration> {
+        let lasted = now.saturating_duration_since(self.since.take()?);
+        std::mem::take(&mut self.is_told).then_some(lasted)
+    }
+
+    /// Whether there was reason to complain when this was last noted.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.since.is_some()
     }
 }
 
@@ -36,14 +47,23 @@ mod tests {
     fn a_complaint_is_logged_every_ten_seconds_and_once_when_it_is_over() {
         let start = Instant::now();
         let mut complaint = Complaint::default();
-        assert!(!complaint.is_over(), "there was none");
-        assert!(complaint.is_due(start));
-        assert!(!complaint.is_due(start + INTERVAL / 2));
-        assert!(complaint.is_due(start + INTERVAL));
-        assert!(complaint.is_over());
-        assert!(!complaint.is_over());
-        assert!(!complaint.is_due(start + INTERVAL * 3 / 2), "the last line is less than ten seconds old");
-        assert!(!complaint.is_over(), "an end without a beginning is not logged");
-        assert!(complaint.is_due(start + INTERVAL * 2));
+        assert_eq!(complaint.end(start), None, "there was none");
+        assert!(complaint.note(start, true) && complaint.is_open());
+        assert!(!complaint.note(start + INTERVAL / 2, true));
+        assert!(complaint.note(start + INTERVAL, true));
+        assert_eq!(complaint.end(start + INTERVAL), Some(INTERVAL));
+        assert!(complaint.end(start + INTERVAL).is_none() && !complaint.is_open());
+        assert!(!complaint.note(start + INTERVAL * 3 / 2, true), "the last line is less than ten seconds old");
+        assert_eq!(complaint.end(start + INTERVAL * 3 / 2), None, "an end without a beginning is not logged");
+        assert!(complaint.note(start + INTERVAL * 2, true));
+    }
+
+    #[test]
+    fn what_may_not_be_logged_at_first_is_logged_later_and_its_end_tells_the_whole_time() {
+        let start = Instant::now();
+        let mut complaint = Complaint::default();
+        assert!(!complaint.note(start, false) && complaint.is_open());
+        assert!(complaint.note(start + INTERVAL / 5, true));
+        assert_eq!(complaint.end(start + INTERVAL / 2), Some(INTERVAL / 2));
     }
 }

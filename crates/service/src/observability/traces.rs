@@ -258,7 +258,7 @@ impl SpanExporter for LoggingExporter {
         let result = self.exporter.export(batch).await;
         if let Err(error) = &result {
             let mut throttle = self.throttle.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(suppressed) = throttle.admit("", Instant::now()) {
+            if let Some(suppressed) = throttle.admit(Instant::now()) {
                 warn!(spans, suppressed, %error, "traces not exported");
             }
         }

@@ -1,4 +1,4 @@
-//! What is told beside the log: nobody could read it in a log that cannot be written.
+//! Messages for standard error, used while the log is not open or cannot be written.
 
 use std::fmt::Display;
 use std::io::{self, Write as _};
