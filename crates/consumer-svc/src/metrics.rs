@@ -1,7 +1,6 @@
 //! A replica's metrics.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use message::Bad;
 use prometheus::{Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
@@ -10,6 +9,7 @@ use service::statistics::{broker, is_connected};
 use service::{LastTime, Metrics};
 
 use crate::fetching::Fetching;
+use parking_lot::{Mutex, MutexGuard};
 
 /// A replica's metrics.
 #[derive(Debug)]
@@ -81,7 +81,7 @@ impl ConsumerMetrics {
 
     /// What is received from each partition and broker.
     pub(crate) fn fetching(&self) -> MutexGuard<'_, Fetching> {
-        self.fetching.lock().unwrap_or_else(PoisonError::into_inner)
+        self.fetching.lock()
     }
 
     /// Counts a message that could not be decoded.

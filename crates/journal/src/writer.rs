@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::io::{self, IsTerminal as _, Write};
-use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 use serde_json::{Map, Serializer, Value};
@@ -10,6 +9,7 @@ use serde_json::{Map, Serializer, Value};
 use crate::entry::Entry;
 use crate::line::{Level, render_text};
 use crate::timestamp::Clock;
+use parking_lot::Mutex;
 
 /// Format of the lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,7 +146,7 @@ impl Journal {
 
     fn write<T: Serialize>(&self, statement: &Statement<'_, T>) -> io::Result<()> {
         // A thread that panicked while holding the lock has left the output as a failed write would have.
-        let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut output = self.output.lock();
         if output.is_closed {
             return Err(io::Error::other("the log is closed"));
         }
@@ -246,17 +246,17 @@ mod tests {
 
     impl Shared {
         fn text(&self) -> String {
-            String::from_utf8(self.0.lock().unwrap().0.clone()).unwrap()
+            String::from_utf8(self.0.lock().0.clone()).unwrap()
         }
 
         fn fail_after(&self, bytes: usize) {
-            self.0.lock().unwrap().1 = Some(bytes);
+            self.0.lock().1 = Some(bytes);
         }
     }
 
     impl Write for Shared {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            let mut shared = self.0.lock().unwrap();
+            let mut shared = self.0.lock();
             match shared.1 {
                 None => shared.0.extend(bytes),
                 Some(0) => {

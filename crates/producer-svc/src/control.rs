@@ -1,11 +1,12 @@
 //! What may change while a run lasts: the rate, and whether the producer pauses. A program that starts this service inside itself, as the
 //! sandbox does, sets it; the service by itself never changes its rate.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::Thread;
 
 use kafka_config::Rate;
+use parking_lot::{Mutex, MutexGuard};
 
 /// Changes the rate of a running producer. Shared by whoever changes it and by the loop.
 #[derive(Debug, Default)]
@@ -62,7 +63,7 @@ impl Control {
     }
 
     fn pace(&self) -> MutexGuard<'_, Pace> {
-        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+        self.pace.lock()
     }
 }
 

@@ -1,11 +1,12 @@
 //! librdkafka's callbacks of the producer: delivery reports, errors and log lines.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use journal::Outcome;
 use kafka_config::Rate;
+use parking_lot::{Mutex, MutexGuard};
 use rdkafka::Statistics;
 use rdkafka::bindings::{rd_kafka_message_latency, rd_kafka_message_status, rd_kafka_msg_status_t};
 use rdkafka::client::ClientContext;
@@ -47,7 +48,7 @@ impl Delivery {
     }
 
     pub(crate) fn books(&self) -> MutexGuard<'_, Books> {
-        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+        self.books.lock()
     }
 
     /// How many errors librdkafka has reported that do not concern single messages.
@@ -79,7 +80,7 @@ impl ClientContext for Delivery {
         let code = error.rdkafka_error_code();
         // rdkafka reports each error of a producer twice, one after the other.
         let report = (code, reason.trim().to_owned());
-        let mut first = self.first_report.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut first = self.first_report.lock();
         if first.as_ref() == Some(&report) {
             *first = None;
             return;
@@ -158,7 +159,7 @@ mod tests {
 
     impl ClientContext for Reports {
         fn error(&self, error: KafkaError, reason: &str) {
-            self.0.lock().unwrap().push(format!("{error} {}", reason.trim()));
+            self.0.lock().push(format!("{error} {}", reason.trim()));
         }
     }
 
@@ -175,7 +176,7 @@ mod tests {
         config.set("bootstrap.servers", "127.0.0.1:1").set_log_level(RDKafkaLogLevel::Emerg);
         let producer: BaseProducer<Reports> = config.create_with_context(Reports::default()).unwrap();
         let until = Instant::now() + Duration::from_secs(20);
-        let reports = || producer.context().0.lock().unwrap().clone();
+        let reports = || producer.context().0.lock().clone();
         while reports().len() < 2 {
             assert!(Instant::now() < until);
             producer.poll(Duration::from_millis(10));

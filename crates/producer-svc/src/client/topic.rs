@@ -122,7 +122,7 @@ impl Drop for Topic<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
+    use parking_lot::Mutex;
     use std::time::{Duration, Instant};
 
     use message::{Key, KeyReader, Payload, RunId};
@@ -162,7 +162,7 @@ mod tests {
             let partition = message.partition();
             let Key { pseq, .. } = KeyReader::default().read(message.key().unwrap()).unwrap();
             let num = Payload::decode(message.payload()).unwrap().num;
-            self.0.lock().unwrap().push(Report { partition, pseq, num, carried, is_acknowledged });
+            self.0.lock().push(Report { partition, pseq, num, carried, is_acknowledged });
         }
     }
 
@@ -199,11 +199,11 @@ mod tests {
 
     fn wait_for_reports(producer: &BaseProducer<Reports>, count: usize) -> Vec<Report> {
         let deadline = Instant::now() + Duration::from_secs(30);
-        while producer.context().0.lock().unwrap().len() < count {
+        while producer.context().0.lock().len() < count {
             assert!(Instant::now() < deadline, "{count} reports");
             producer.poll(Duration::from_millis(10));
         }
-        std::mem::take(&mut *producer.context().0.lock().unwrap())
+        std::mem::take(&mut *producer.context().0.lock())
     }
 
     #[test]

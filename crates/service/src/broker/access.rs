@@ -5,10 +5,10 @@ mod topic;
 mod warning;
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use kafka_config::{Connection, Properties};
+use parking_lot::{Mutex, MutexGuard};
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::RDKafkaErrorCode as Code;
@@ -76,7 +76,7 @@ impl Access {
     }
 
     fn state(&self) -> MutexGuard<'_, AccessState> {
-        locked(&self.state)
+        self.state.lock()
     }
 
     /// Handles a log line of librdkafka. For [`ClientContext::log`].
@@ -101,7 +101,7 @@ impl Access {
             return;
         }
         let suppressed =
-            locked(&self.other_errors).entry(code.map(|code| code as i32)).or_default().admit(Instant::now());
+            self.other_errors.lock().entry(code.map(|code| code as i32)).or_default().admit(Instant::now());
         if let Some(suppressed) = suppressed {
             warn!(error = self.redact(reason), suppressed, "client reported an error");
         }
@@ -230,8 +230,4 @@ impl Access {
             _ => Failure::Refused { reason },
         }
     }
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,9 +1,10 @@
 //! What is known about why no broker can be reached.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use kafka_config::{Connection, Properties, Trust};
+use parking_lot::Mutex;
 
 use super::cause::{Cause, Finding, Security};
 use super::handshake;
@@ -40,7 +41,7 @@ impl Explanation {
     /// Remembers what a text of librdkafka says about the cause.
     pub(super) fn note(&self, text: &str) {
         match Finding::of(text, self.security) {
-            Some(Finding::Known(cause)) => locked(&self.known).cause = Some((cause, Instant::now())),
+            Some(Finding::Known(cause)) => self.known.lock().cause = Some((cause, Instant::now())),
             Some(Finding::BadCertificate { broker }) => self.ask(broker),
             None => {}
         }
@@ -50,7 +51,7 @@ impl Explanation {
     fn ask(&self, broker: String) {
         let now = Instant::now();
         {
-            let mut known = locked(&self.known);
+            let mut known = self.known.lock();
             if known.handshake_at.is_some_and(|at| now.saturating_duration_since(at) < HANDSHAKE_INTERVAL) {
                 return;
             }
@@ -61,7 +62,7 @@ impl Explanation {
         // Not on this thread, which serves the client. Without a thread, the cause stays as it is.
         let asked = std::thread::Builder::new().name("tls-handshake".to_owned()).spawn(move || {
             if let Some(cause) = handshake::rejection(&broker, &trust) {
-                locked(&known).cause = Some((cause, Instant::now()));
+                known.lock().cause = Some((cause, Instant::now()));
             }
         });
         drop(asked);
@@ -69,15 +70,11 @@ impl Explanation {
 
     /// The cause, if it is known.
     pub(super) fn cause(&self) -> Option<Cause> {
-        locked(&self.known).cause.as_ref().map(|(cause, _)| cause.clone())
+        self.known.lock().cause.as_ref().map(|(cause, _)| cause.clone())
     }
 
     /// Forgets a cause that was seen longer ago than this.
     pub(super) fn forget_older_than(&self, age: Duration) {
-        locked(&self.known).cause.take_if(|(_, seen)| seen.elapsed() > age);
+        self.known.lock().cause.take_if(|(_, seen)| seen.elapsed() > age);
     }
-}
-
-fn locked(known: &Mutex<KnownCause>) -> MutexGuard<'_, KnownCause> {
-    known.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -27,13 +27,14 @@ pub(super) fn unexplained() -> Cause {
 #[cfg(feature = "tls")]
 mod with_openssl {
     use std::net::{IpAddr, TcpStream, ToSocketAddrs as _};
-    use std::sync::{Arc, Mutex, PoisonError};
+    use std::sync::Arc;
     use std::time::Duration;
 
     use openssl::error::ErrorStack;
     use openssl::ssl::{Ssl, SslContext, SslContextBuilder, SslMethod, SslVerifyMode};
     use openssl::x509::store::X509StoreBuilder;
     use openssl::x509::{X509, X509VerifyResult};
+    use parking_lot::Mutex;
 
     use super::{Cause, Trust};
 
@@ -69,7 +70,7 @@ mod with_openssl {
         stream.set_write_timeout(Some(TIMEOUT)).ok()?;
         // Fails if there is an objection, which is what we are here for.
         drop(ssl.connect(stream));
-        *objection.lock().unwrap_or_else(PoisonError::into_inner)
+        *objection.lock()
     }
 
     fn prepare(host: &str, trust: &Trust, objection: Arc<Mutex<Option<Objection>>>) -> Result<Ssl, ErrorStack> {
@@ -77,7 +78,7 @@ mod with_openssl {
         trust_certificates(&mut context, trust)?;
         context.set_verify_callback(SslVerifyMode::PEER, move |is_valid, chain| {
             if !is_valid {
-                let mut objection = objection.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut objection = objection.lock();
                 objection.get_or_insert((chain.error(), chain.error_depth()));
             }
             is_valid

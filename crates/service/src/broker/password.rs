@@ -1,10 +1,10 @@
 //! Takes up another password from the password file without a restart.
 
 use std::ffi::CString;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use kafka_config::PasswordFile;
+use parking_lot::Mutex;
 use rdkafka::bindings::{rd_kafka_error_destroy, rd_kafka_sasl_set_credentials};
 use rdkafka::client::{Client, ClientContext};
 use tracing::{info, warn};
@@ -34,7 +34,7 @@ impl Password {
     /// Returns `text` without the password that was last taken up.
     pub(super) fn redact(&self, text: String) -> String {
         match &self.0 {
-            Some(known) => known.lock().unwrap_or_else(PoisonError::into_inner).file.redact(&text),
+            Some(known) => known.lock().file.redact(&text),
             None => text,
         }
     }
@@ -43,7 +43,7 @@ impl Password {
     /// exist go on.
     pub(super) fn refresh<C: ClientContext>(&self, client: &Client<C>, is_refused: bool) {
         let Some(known) = &self.0 else { return };
-        let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = known.lock();
         let now = Instant::now();
         let interval = if is_refused { REFUSED_INTERVAL } else { INTERVAL };
         if now.saturating_duration_since(known.read_at) < interval {

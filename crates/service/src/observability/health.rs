@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 /// A loop that has not ticked for this long is not ready. It never waits this long on purpose.
 const NOT_READY_AFTER: Duration = Duration::from_secs(5);
 
@@ -39,10 +39,6 @@ impl Health {
         })
     }
 
-    fn lock<T>(reason: &Mutex<Option<T>>) -> MutexGuard<'_, Option<T>> {
-        reason.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// How long the loop may go without a tick before only a restart can help.
     #[must_use]
     pub fn stall_limit(&self) -> Duration {
@@ -57,12 +53,12 @@ impl Health {
 
     /// Sets the reason why the service is not ready, or `None` if it is ready.
     pub fn set_not_ready(&self, reason: Option<&str>) {
-        *Self::lock(&self.not_ready) = reason.map(str::to_owned);
+        *self.not_ready.lock() = reason.map(str::to_owned);
     }
 
     /// Sets the reason why only a restart can help although the loop makes progress, or `None` if there is no such reason.
     pub fn set_not_alive(&self, reason: Option<&'static str>) {
-        *Self::lock(&self.not_alive) = reason;
+        *self.not_alive.lock() = reason;
     }
 
     /// Marks the service as stopping. It is not ready from now on, and is reported live because the shutdown has its own deadline.
@@ -86,7 +82,7 @@ impl Health {
         if stalled_for > self.stall_limit {
             return Err(stalled(stalled_for));
         }
-        Self::lock(&self.not_alive).map_or(Ok(()), |reason| Err(reason.to_owned()))
+        self.not_alive.lock().map_or(Ok(()), |reason| Err(reason.to_owned()))
     }
 
     /// Answers `/readyz`.
@@ -101,8 +97,8 @@ impl Health {
         if stalled_for > NOT_READY_AFTER.min(self.stall_limit) {
             return Err(stalled(stalled_for));
         }
-        let reason = Self::lock(&self.not_ready).clone();
-        reason.or(Self::lock(&self.not_alive).map(str::to_owned)).map_or(Ok(()), Err)
+        let reason = self.not_ready.lock().clone();
+        reason.or(self.not_alive.lock().map(str::to_owned)).map_or(Ok(()), Err)
     }
 }
 

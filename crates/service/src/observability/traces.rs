@@ -4,7 +4,7 @@
 //! own with a link to the sending span, because many groups may read a message, days after it was sent.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use kafka_config::{Problem, Problems, TracesSettings};
@@ -22,6 +22,7 @@ use opentelemetry_sdk::trace::{
     IdGenerator, RandomIdGenerator, Sampler, SamplingDecision, SdkTracer, SdkTracerProvider, ShouldSample as _, Span,
     SpanData, SpanExporter,
 };
+use parking_lot::Mutex;
 use rdkafka::message::{BorrowedMessage, Header, OwnedHeaders};
 use tracing::warn;
 
@@ -226,22 +227,18 @@ struct Ids(Arc<Mutex<Option<(TraceId, SpanId)>>>);
 impl Ids {
     /// Gives this identity to the next root span.
     fn set_next(&self, context: &SpanContext) {
-        *self.next() = Some((context.trace_id(), context.span_id()));
-    }
-
-    fn next(&self) -> MutexGuard<'_, Option<(TraceId, SpanId)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.0.lock() = Some((context.trace_id(), context.span_id()));
     }
 }
 
 impl IdGenerator for Ids {
     /// The SDK asks for the span id first and for the trace id second, so this call ends the use of a fixed identity.
     fn new_trace_id(&self) -> TraceId {
-        self.next().take().map_or_else(|| RandomIdGenerator::default().new_trace_id(), |(trace, _)| trace)
+        self.0.lock().take().map_or_else(|| RandomIdGenerator::default().new_trace_id(), |(trace, _)| trace)
     }
 
     fn new_span_id(&self) -> SpanId {
-        self.next().map_or_else(|| RandomIdGenerator::default().new_span_id(), |(_, span)| span)
+        self.0.lock().map_or_else(|| RandomIdGenerator::default().new_span_id(), |(_, span)| span)
     }
 }
 
@@ -257,8 +254,8 @@ impl SpanExporter for LoggingExporter {
         let spans = batch.len();
         let result = self.exporter.export(batch).await;
         if let Err(error) = &result {
-            let mut throttle = self.throttle.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(suppressed) = throttle.admit(Instant::now()) {
+            let suppressed = self.throttle.lock().admit(Instant::now());
+            if let Some(suppressed) = suppressed {
                 warn!(spans, suppressed, %error, "traces not exported");
             }
         }

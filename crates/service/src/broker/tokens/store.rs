@@ -1,9 +1,9 @@
 //! What the thread that fetches tokens and the loop share.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use kafka_config::redact;
+use parking_lot::{Mutex, MutexGuard};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::Notify;
 
@@ -82,7 +82,7 @@ pub(super) struct Store {
 
 impl Store {
     pub(super) fn locked(&self) -> MutexGuard<'_, Holding> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// Ends the thread.
