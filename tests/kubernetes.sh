@@ -103,6 +103,14 @@ kustomization production overlays/production
 for component in keda pod-monitor static-membership strimzi; do
   kustomization "$component" overlays/production "components: [../../../deploy/kubernetes/components/$component]"
 done
+# The example for mutual TLS in docs/kubernetes.md.
+kustomization mutual-tls overlays/production \
+  'configMapGenerator: [{name: kafka-pair, behavior: merge, literals: [KAFKA_SECURITY_PROTOCOL=SSL, KAFKA_SASL_MECHANISM=]}]' \
+  'patches:' \
+  '  - target: {kind: Deployment}' \
+  '    patch: |-' \
+  '      - {op: remove, path: /spec/template/spec/containers/0/env/1}' \
+  '      - {op: remove, path: /spec/template/spec/containers/0/env/0}'
 kustomization all overlays/production \
   'components: [../../../deploy/kubernetes/components/strimzi, ../../../deploy/kubernetes/components/pod-monitor, ../../../deploy/kubernetes/components/keda]'
 for directory in "$variant"/*; do
