@@ -46,7 +46,7 @@ follow_life() {
   trap 'kill $(jobs -pr) 2>/dev/null; exit' TERM
   while :; do
     started=$SECONDS failed=
-    interruptible "${kubectl[@]}" logs -f "$pod" "${since[@]}" || failed=yes
+    interruptible "${kubectl[@]}" logs -f "$pod" ${since[@]+"${since[@]}"} || failed=yes
     # One second at first, because the status of a container changes a moment after its log has ended; longer if that does not help.
     ((SECONDS - started < 60)) || pause=1
     interruptible sleep "$pause"
@@ -67,7 +67,7 @@ follow_life() {
       return
       ;;
   esac
-  interruptible "${kubectl[@]}" logs "$pod" "${previous[@]}" "${since[@]}" || [[ -z $failed ]] ||
+  interruptible "${kubectl[@]}" logs "$pod" ${previous[@]+"${previous[@]}"} ${since[@]+"${since[@]}"} || [[ -z $failed ]] ||
     warn "the end of the log of $pod may be missing, because it could not be read"
 }
 
