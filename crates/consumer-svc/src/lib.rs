@@ -76,7 +76,7 @@ impl Service for Consumer {
             run: None,
             group_id: Some(settings.group_id.clone()),
             settings: [
-                ("group_protocol".to_owned(), settings.group_protocol.into()),
+                ("group_protocol".to_owned(), settings.group_protocol.name().into()),
                 ("auto_offset_reset".to_owned(), settings.auto_offset_reset.to_string().into()),
                 ("max_messages".to_owned(), settings.max_messages.into()),
             ]

@@ -6,7 +6,7 @@ use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use kafka_config::ConsumerSettings;
+use kafka_config::{ConsumerSettings, GroupProtocol};
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
@@ -70,7 +70,7 @@ pub(crate) fn receive_messages(
         metrics,
         health,
         topic: topic.to_owned(),
-        is_classic: group_protocol == "classic",
+        is_classic: group_protocol == GroupProtocol::Classic,
         is_static: group_instance_id.is_some(),
         max_messages: Some(max_messages).filter(|max| *max > 0),
     });

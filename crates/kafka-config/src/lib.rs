@@ -14,7 +14,7 @@
 //! # Example
 //!
 //! ```
-//! use kafka_config::{Environment, ProducerSettings, Rate};
+//! use kafka_config::{Environment, ProducerSettings, Rate, SecurityProtocol};
 //!
 //! // A service calls `Environment::of_process()` instead.
 //! let environment = Environment::from_pairs([
@@ -28,7 +28,7 @@
 //! let settings = ProducerSettings::from_environment(&environment)?;
 //! assert_eq!(settings.rate, Rate::PerSec(0.5));
 //! // The account turned SASL on.
-//! assert_eq!(settings.connection.security_protocol, "SASL_PLAINTEXT");
+//! assert_eq!(settings.connection.security_protocol, SecurityProtocol::SaslPlaintext);
 //! assert!(!format!("{settings:?}").contains("not for the log"));
 //!
 //! // The configuration to create a client with.
@@ -50,7 +50,9 @@ mod table;
 mod variables;
 
 pub use librdkafka::properties::{Properties, Trust, redact};
-pub use settings::choices::{AutoOffsetReset, LogFormat, LogMessages, Rate};
+pub use settings::choices::{
+    AutoOffsetReset, GroupProtocol, LogFormat, LogMessages, Rate, SaslMechanism, SecurityProtocol,
+};
 pub use settings::connection::Connection;
 pub use settings::consumer::ConsumerSettings;
 pub use settings::producer::ProducerSettings;

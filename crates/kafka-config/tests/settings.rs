@@ -3,7 +3,8 @@
 use std::io::Write as _;
 
 use kafka_config::{
-    AutoOffsetReset, ConsumerSettings, Environment, LogMessages, Problems, ProducerSettings, Rate, VARIABLES,
+    AutoOffsetReset, ConsumerSettings, Environment, LogMessages, Problems, ProducerSettings, Rate, SaslMechanism,
+    SecurityProtocol, VARIABLES,
 };
 
 const CANARY: &str = "hunter2-6fbe0c1d";
@@ -35,7 +36,7 @@ fn without_an_account_a_server_and_a_topic_are_enough() {
     let settings = producer(&[]).unwrap();
     assert_eq!(settings.rate, Rate::PerSec(1.0));
     assert_eq!(settings.max_messages, 0);
-    assert_eq!(settings.connection.security_protocol, "PLAINTEXT");
+    assert_eq!(settings.connection.security_protocol, SecurityProtocol::Plaintext);
     assert_eq!(settings.connection.sasl_mechanism, None);
     assert_eq!(settings.runtime.log_messages, LogMessages::Auto);
     assert_eq!(property(&settings.properties, "enable.idempotence").unwrap(), "true");
@@ -46,8 +47,8 @@ fn without_an_account_a_server_and_a_topic_are_enough() {
 fn a_user_name_and_a_password_turn_sasl_on() {
     let account = [("KAFKA_SASL_USERNAME", "me"), ("KAFKA_SASL_PASSWORD", CANARY)];
     let settings = consumer(&account).unwrap();
-    assert_eq!(settings.connection.security_protocol, "SASL_PLAINTEXT");
-    assert_eq!(settings.connection.sasl_mechanism, Some("PLAIN"));
+    assert_eq!(settings.connection.security_protocol, SecurityProtocol::SaslPlaintext);
+    assert_eq!(settings.connection.sasl_mechanism, Some(SaslMechanism::Plain));
     assert!(!settings.connection.exposes_password, "the password does not leave this machine");
     assert_eq!(property(&settings.properties, "sasl.password").unwrap(), CANARY);
     let remote = [("KAFKA_BOOTSTRAP_SERVERS", "kafka.example:9092"), account[0], account[1]];
@@ -63,7 +64,7 @@ fn the_case_of_protocol_and_mechanism_names_does_not_matter() {
         ("KAFKA_SASL_PASSWORD", CANARY),
     ])
     .unwrap();
-    assert_eq!(settings.connection.security_protocol, "SASL_PLAINTEXT");
+    assert_eq!(settings.connection.security_protocol, SecurityProtocol::SaslPlaintext);
     assert_eq!(property(&settings.properties, "sasl.mechanism").unwrap(), "SCRAM-SHA-512");
 }
 
@@ -80,7 +81,7 @@ fn a_client_can_be_created_with_every_supported_mechanism() {
         assert!(client.is_ok(), "{mechanism}");
     }
     let settings = producer(&[("KAFKA_SASL_OAUTHBEARER_CONFIG", "principal=me")]).unwrap();
-    assert_eq!(settings.connection.sasl_mechanism, Some("OAUTHBEARER"));
+    assert_eq!(settings.connection.sasl_mechanism, Some(SaslMechanism::OauthBearer));
     let client: Result<rdkafka::producer::BaseProducer, _> = settings.properties.client_config().create();
     assert!(client.is_ok());
 }
@@ -272,7 +273,7 @@ fn a_property_that_is_passed_through_replaces_our_default() {
 fn an_empty_value_counts_as_unset() {
     let settings =
         producer(&[("KAFKA_SASL_USERNAME", ""), ("KAFKA_SASL_PASSWORD", ""), ("KAFKA_LINGER_MS", "")]).unwrap();
-    assert_eq!(settings.connection.security_protocol, "PLAINTEXT");
+    assert_eq!(settings.connection.security_protocol, SecurityProtocol::Plaintext);
 }
 
 #[test]
@@ -368,12 +369,12 @@ fn every_ssl_property_turns_tls_on_like_the_ssl_settings() {
     ] {
         let ssl = (variable, "https");
         let settings = consumer(&[ssl]).unwrap();
-        assert_eq!(settings.connection.security_protocol, "SSL", "{variable}");
+        assert_eq!(settings.connection.security_protocol, SecurityProtocol::Ssl, "{variable}");
         assert_eq!(property(&settings.properties, "security.protocol").unwrap(), "SSL", "{variable}");
         let account = [ssl, ("KAFKA_SASL_USERNAME", "me"), ("KAFKA_SASL_PASSWORD", CANARY)];
         let remote = [account[0], account[1], account[2], ("KAFKA_BOOTSTRAP_SERVERS", "kafka.example:9092")];
         let settings = consumer(&remote).unwrap();
-        assert_eq!(settings.connection.security_protocol, "SASL_SSL", "{variable}");
+        assert_eq!(settings.connection.security_protocol, SecurityProtocol::SaslSsl, "{variable}");
         assert!(!settings.connection.exposes_password, "{variable}");
 
         let plaintext = [account[0], account[1], account[2], ("KAFKA_SECURITY_PROTOCOL", "SASL_PLAINTEXT")];
@@ -384,7 +385,7 @@ fn every_ssl_property_turns_tls_on_like_the_ssl_settings() {
     let pem_file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(&pem_file, "pem").unwrap();
     let settings = consumer(&[("KAFKA_PROP_SSL_CIPHER_SUITES_FILE", pem_file.path().to_str().unwrap())]).unwrap();
-    assert_eq!(settings.connection.security_protocol, "SSL");
+    assert_eq!(settings.connection.security_protocol, SecurityProtocol::Ssl);
 }
 
 #[test]

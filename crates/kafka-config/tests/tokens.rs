@@ -1,6 +1,6 @@
 //! OAUTHBEARER: which settings are accepted, how mistakes are reported, and that no secret is printed.
 
-use kafka_config::{ConsumerSettings, Environment, Problems};
+use kafka_config::{ConsumerSettings, Environment, Problems, SaslMechanism, SecurityProtocol};
 
 const SECRET: &str = "hunter2-6fbe0c1d";
 const URL: (&str, &str) = ("KAFKA_SASL_OAUTHBEARER_TOKEN_ENDPOINT_URL", "https://login.example/realms/a/token?p=1");
@@ -30,8 +30,8 @@ fn an_identity_server_turns_sasl_on_with_oauthbearer() {
         ("KAFKA_SASL_OAUTHBEARER_EXTENSIONS", "logicalCluster=lkc-1,identityPoolId=pool-1"),
     ])
     .unwrap();
-    assert_eq!(settings.connection.security_protocol, "SASL_PLAINTEXT");
-    assert_eq!(settings.connection.sasl_mechanism, Some("OAUTHBEARER"));
+    assert_eq!(settings.connection.security_protocol, SecurityProtocol::SaslPlaintext);
+    assert_eq!(settings.connection.sasl_mechanism, Some(SaslMechanism::OauthBearer));
     assert!(!settings.connection.has_unsecured_token && !settings.connection.exposes_client_secret);
     let server = settings.connection.identity_server.as_ref().unwrap();
     assert_eq!(server.address(), "https://login.example/realms/a/token");

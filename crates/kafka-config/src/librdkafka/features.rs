@@ -2,6 +2,8 @@
 
 use rdkafka::ClientConfig;
 
+use crate::settings::choices::SaslMechanism;
+
 /// The features that a client needs for TLS and for the SASL mechanisms that use OpenSSL.
 ///
 /// librdkafka itself is asked at run time, because cargo features cannot answer the question for this crate: cargo
@@ -28,11 +30,11 @@ impl Features {
     }
 
     /// Whether a client can log in with this SASL mechanism.
-    pub(crate) fn supports_mechanism(self, mechanism: &str) -> bool {
+    pub(crate) fn supports_mechanism(self, mechanism: SaslMechanism) -> bool {
         match mechanism {
-            "OAUTHBEARER" => self.oauthbearer,
-            "SCRAM-SHA-256" | "SCRAM-SHA-512" => self.scram,
-            _ => true,
+            SaslMechanism::Plain => true,
+            SaslMechanism::ScramSha256 | SaslMechanism::ScramSha512 => self.scram,
+            SaslMechanism::OauthBearer => self.oauthbearer,
         }
     }
 }

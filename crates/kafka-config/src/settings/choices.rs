@@ -20,6 +20,95 @@ impl fmt::Display for Rate {
     }
 }
 
+/// Whether the connection to the brokers is encrypted, and whether the client logs in (`security.protocol`). Default: derived from the
+/// account and the TLS settings.
+///
+/// `Display` prints the value as it is set in the environment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecurityProtocol {
+    /// Neither.
+    Plaintext,
+    /// Encrypted with TLS. The client may show a certificate of its own.
+    Ssl,
+    /// The client logs in with SASL.
+    SaslPlaintext,
+    /// Encrypted with TLS, and the client logs in with SASL.
+    SaslSsl,
+}
+
+impl SecurityProtocol {
+    /// Whether the connection is encrypted.
+    #[must_use]
+    pub fn has_tls(self) -> bool {
+        matches!(self, Self::Ssl | Self::SaslSsl)
+    }
+
+    /// Whether the client logs in with SASL.
+    #[must_use]
+    pub fn has_sasl(self) -> bool {
+        matches!(self, Self::SaslPlaintext | Self::SaslSsl)
+    }
+
+    /// The value as it is set in the environment.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        name_of(self, SECURITY_PROTOCOLS)
+    }
+}
+
+impl fmt::Display for SecurityProtocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// How the client logs in (`sasl.mechanism`). Default: [`OauthBearer`](Self::OauthBearer) if there is a token and no user name, otherwise
+/// [`Plain`](Self::Plain).
+///
+/// `Display` prints the value as it is set in the environment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SaslMechanism {
+    /// With user name and password, which are sent as they are (RFC 4616).
+    Plain,
+    /// With user name and password, which is not sent (RFC 5802).
+    ScramSha256,
+    /// The same with a longer hash.
+    ScramSha512,
+    /// With a token (RFC 7628).
+    OauthBearer,
+}
+
+impl SaslMechanism {
+    /// The value as it is set in the environment.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        name_of(self, SASL_MECHANISMS)
+    }
+}
+
+impl fmt::Display for SaslMechanism {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// How the members of a group agree on who receives what (`group.protocol`). Default: [`Classic`](Self::Classic).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GroupProtocol {
+    /// One of the members assigns the partitions.
+    Classic,
+    /// The broker assigns the partitions (KIP-848).
+    Consumer,
+}
+
+impl GroupProtocol {
+    /// The value as it is set in the environment.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        name_of(self, GROUP_PROTOCOLS)
+    }
+}
+
 /// Where the consumer starts in a partition for which the group has no committed offset, or one that the broker no longer
 /// has (`auto.offset.reset`). Default: [`Earliest`](Self::Earliest).
 ///
@@ -36,8 +125,7 @@ pub enum AutoOffsetReset {
 
 impl fmt::Display for AutoOffsetReset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let entry = AUTO_OFFSET_RESETS.iter().find(|(_, (value, _))| value == self);
-        f.write_str(entry.map_or("", |(name, _)| name))
+        f.write_str(name_of(*self, AUTO_OFFSET_RESETS))
     }
 }
 
@@ -63,22 +151,29 @@ pub enum LogMessages {
     Summary,
 }
 
-pub(crate) const SECURITY_PROTOCOLS: &[(&str, &str)] =
-    &[("PLAINTEXT", "PLAINTEXT"), ("SSL", "SSL"), ("SASL_PLAINTEXT", "SASL_PLAINTEXT"), ("SASL_SSL", "SASL_SSL")];
-pub(crate) const SASL_MECHANISMS: &[(&str, &str)] = &[
-    ("PLAIN", "PLAIN"),
-    ("SCRAM-SHA-256", "SCRAM-SHA-256"),
-    ("SCRAM-SHA-512", "SCRAM-SHA-512"),
-    ("OAUTHBEARER", "OAUTHBEARER"),
+/// The name under which a value is set.
+fn name_of<T: Copy + PartialEq>(value: T, choices: &[(&'static str, T)]) -> &'static str {
+    choices.iter().find(|(_, other)| *other == value).map_or("", |(name, _)| name)
+}
+
+pub(crate) const SECURITY_PROTOCOLS: &[(&str, SecurityProtocol)] = &[
+    ("PLAINTEXT", SecurityProtocol::Plaintext),
+    ("SSL", SecurityProtocol::Ssl),
+    ("SASL_PLAINTEXT", SecurityProtocol::SaslPlaintext),
+    ("SASL_SSL", SecurityProtocol::SaslSsl),
+];
+pub(crate) const SASL_MECHANISMS: &[(&str, SaslMechanism)] = &[
+    ("PLAIN", SaslMechanism::Plain),
+    ("SCRAM-SHA-256", SaslMechanism::ScramSha256),
+    ("SCRAM-SHA-512", SaslMechanism::ScramSha512),
+    ("OAUTHBEARER", SaslMechanism::OauthBearer),
 ];
 pub(crate) const COMPRESSION_TYPES: &[(&str, &str)] =
     &[("none", "none"), ("gzip", "gzip"), ("snappy", "snappy"), ("lz4", "lz4"), ("zstd", "zstd")];
-pub(crate) const AUTO_OFFSET_RESETS: &[(&str, (AutoOffsetReset, &str))] = &[
-    ("earliest", (AutoOffsetReset::Earliest, "earliest")),
-    ("latest", (AutoOffsetReset::Latest, "latest")),
-    ("error", (AutoOffsetReset::Error, "error")),
-];
-pub(crate) const GROUP_PROTOCOLS: &[(&str, &str)] = &[("classic", "classic"), ("consumer", "consumer")];
+pub(crate) const AUTO_OFFSET_RESETS: &[(&str, AutoOffsetReset)] =
+    &[("earliest", AutoOffsetReset::Earliest), ("latest", AutoOffsetReset::Latest), ("error", AutoOffsetReset::Error)];
+pub(crate) const GROUP_PROTOCOLS: &[(&str, GroupProtocol)] =
+    &[("classic", GroupProtocol::Classic), ("consumer", GroupProtocol::Consumer)];
 pub(crate) const SWITCH: &[(&str, bool)] = &[("false", false), ("true", true)];
 pub(crate) const HOST_NAME_CHECKS: &[(&str, &str)] = &[("https", "https"), ("none", "none")];
 pub(crate) const LOG_FORMATS: &[(&str, LogFormat)] =

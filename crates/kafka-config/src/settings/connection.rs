@@ -5,6 +5,7 @@ use serde::Deserialize;
 use crate::librdkafka::defaults;
 use crate::librdkafka::properties::Properties;
 use crate::settings::checker::Checker;
+use crate::settings::choices::{SaslMechanism, SecurityProtocol};
 use crate::settings::security::Security;
 use crate::settings::security::identity::IdentityServer;
 use crate::settings::security::password_file::PasswordFile;
@@ -31,11 +32,10 @@ pub struct Connection {
     pub topic: String,
     /// The name of this client in the broker's logs, quotas and metrics (`client.id`). Default: the service's name.
     pub client_id: String,
-    /// `PLAINTEXT`, `SSL`, `SASL_PLAINTEXT` or `SASL_SSL` (`security.protocol`). Default: derived from the account and
-    /// the TLS settings.
-    pub security_protocol: &'static str,
-    /// Name of the SASL mechanism (`sasl.mechanism`); `None` without SASL.
-    pub sasl_mechanism: Option<&'static str>,
+    /// Whether the connection is encrypted, and whether the client logs in (`security.protocol`).
+    pub security_protocol: SecurityProtocol,
+    /// How the client logs in (`sasl.mechanism`); `None` without SASL.
+    pub sasl_mechanism: Option<SaslMechanism>,
     /// Whether the password would cross the network unencrypted: mechanism PLAIN, no TLS, and a broker that is not on a
     /// loopback address.
     pub exposes_password: bool,
@@ -70,8 +70,8 @@ impl Connection {
             identity_server,
             has_unsecured_token,
         } = Security::read(checker, properties);
-        let exposes_password = sasl_mechanism == Some("PLAIN")
-            && security_protocol == "SASL_PLAINTEXT"
+        let exposes_password = sasl_mechanism == Some(SaslMechanism::Plain)
+            && !security_protocol.has_tls()
             && !bootstrap_servers.split(',').all(is_loopback);
         Self {
             bootstrap_servers,

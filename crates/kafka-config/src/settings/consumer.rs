@@ -8,7 +8,7 @@ use crate::librdkafka::defaults;
 use crate::librdkafka::features::Features;
 use crate::librdkafka::properties::Properties;
 use crate::settings::checker::Checker;
-use crate::settings::choices::{AUTO_OFFSET_RESETS, AutoOffsetReset, GROUP_PROTOCOLS};
+use crate::settings::choices::{AUTO_OFFSET_RESETS, AutoOffsetReset, GROUP_PROTOCOLS, GroupProtocol};
 use crate::settings::connection::Connection;
 use crate::settings::passthrough;
 use crate::settings::runtime::RuntimeSettings;
@@ -49,8 +49,8 @@ pub struct ConsumerSettings {
     /// The name of this replica as a static member of the group (`group.instance.id`, KIP-345); `None` for a dynamic
     /// member.
     pub group_instance_id: Option<String>,
-    /// `classic` or `consumer` (`group.protocol`, KIP-848).
-    pub group_protocol: &'static str,
+    /// How the group agrees on who receives what (`group.protocol`, KIP-848).
+    pub group_protocol: GroupProtocol,
     /// The longest time between two polls; a replica that exceeds it has to give up its partitions
     /// (`max.poll.interval.ms`).
     pub max_poll_interval: Duration,
@@ -80,8 +80,8 @@ impl ConsumerSettings {
         let group_id = checker.required(&KAFKA_GROUP_ID, raw_group.group_id.clone());
         properties.set("group.id", group_id.as_str(), KAFKA_GROUP_ID.name);
         let reset = raw_group.auto_offset_reset.as_deref();
-        let (auto_offset_reset, reset) = checker.choice(&KAFKA_AUTO_OFFSET_RESET, reset, AUTO_OFFSET_RESETS);
-        properties.set("auto.offset.reset", reset, KAFKA_AUTO_OFFSET_RESET.name);
+        let auto_offset_reset = checker.choice(&KAFKA_AUTO_OFFSET_RESET, reset, AUTO_OFFSET_RESETS);
+        properties.set("auto.offset.reset", auto_offset_reset.to_string(), KAFKA_AUTO_OFFSET_RESET.name);
         let group_instance_id = raw_group.group_instance_id.clone();
         let (group_protocol, max_poll_interval) = membership(raw_group, &mut checker, &mut properties);
         let max_messages = checker.integer(&CONSUMER_MAX_MESSAGES, raw.max_messages.as_deref(), 0..=u64::MAX);
@@ -141,9 +141,9 @@ fn check_heartbeats(checker: &mut Checker<'_>, properties: &Properties) {
 }
 
 /// Sets how a replica is a member of its group, and returns the group protocol and the poll interval.
-fn membership(raw: RawGroup, checker: &mut Checker<'_>, properties: &mut Properties) -> (&'static str, Duration) {
+fn membership(raw: RawGroup, checker: &mut Checker<'_>, properties: &mut Properties) -> (GroupProtocol, Duration) {
     let protocol = checker.choice(&KAFKA_GROUP_PROTOCOL, raw.group_protocol.as_deref(), GROUP_PROTOCOLS);
-    properties.set("group.protocol", protocol, KAFKA_GROUP_PROTOCOL.name);
+    properties.set("group.protocol", protocol.name(), KAFKA_GROUP_PROTOCOL.name);
     if let Some(instance) = raw.group_instance_id {
         properties.set("group.instance.id", instance, KAFKA_GROUP_INSTANCE_ID.name);
     }
@@ -156,7 +156,7 @@ fn membership(raw: RawGroup, checker: &mut Checker<'_>, properties: &mut Propert
     let poll = checker.integer(&KAFKA_MAX_POLL_INTERVAL_MS, poll, 1000..=86_400_000);
     properties.set("max.poll.interval.ms", poll.to_string(), KAFKA_MAX_POLL_INTERVAL_MS.name);
 
-    if protocol == "classic" {
+    if protocol == GroupProtocol::Classic {
         properties.set_defaults(defaults::CLASSIC_GROUP);
         properties.set("session.timeout.ms", session.to_string(), KAFKA_SESSION_TIMEOUT_MS.name);
         let is_broken = checker.is_broken(&KAFKA_SESSION_TIMEOUT_MS) || checker.is_broken(&KAFKA_MAX_POLL_INTERVAL_MS);

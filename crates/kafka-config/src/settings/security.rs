@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::librdkafka::properties::Properties;
 use crate::settings::checker::Checker;
-use crate::settings::choices::{SASL_MECHANISMS, SECURITY_PROTOCOLS};
+use crate::settings::choices::{SASL_MECHANISMS, SECURITY_PROTOCOLS, SaslMechanism, SecurityProtocol};
 use crate::settings::passthrough;
 use crate::variables::variable::{
     KAFKA_SASL_MECHANISM, KAFKA_SASL_OAUTHBEARER_CONFIG, KAFKA_SASL_OAUTHBEARER_TOKEN_ENDPOINT_URL,
@@ -48,8 +48,8 @@ impl Account {
 /// The names that the settings use, for logs and errors, and what the services need to log in.
 #[derive(Debug)]
 pub(crate) struct Security {
-    pub(crate) protocol: &'static str,
-    pub(crate) mechanism: Option<&'static str>,
+    pub(crate) protocol: SecurityProtocol,
+    pub(crate) mechanism: Option<SaslMechanism>,
     pub(crate) password_file: Option<PasswordFile>,
     pub(crate) identity_server: Option<IdentityServer>,
     pub(crate) has_unsecured_token: bool,
@@ -71,20 +71,22 @@ impl Security {
         let has_account = raw.sasl_username.is_some() || account.has_password || account.has_token();
 
         let protocol = protocol(&raw, &raw_tls, has_account, checker, properties);
-        let has_sasl = protocol.starts_with("SASL");
+        let has_sasl = protocol.has_sasl();
         if !has_sasl && raw.sasl_mechanism.is_some() {
             let hint = "set KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD as well, or KAFKA_SASL_OAUTHBEARER_*";
             checker.problem(&KAFKA_SASL_MECHANISM, "is set without anything that turns SASL on", hint);
         }
         let mechanism = has_sasl.then(|| mechanism(&raw, account, protocol, checker, properties));
-        if mechanism.is_some_and(|mechanism| mechanism != "OAUTHBEARER") {
+        if mechanism.is_some_and(|mechanism| mechanism != SaslMechanism::OauthBearer) {
             for variable in &identity_variables {
                 let hint = "unset it, or set KAFKA_SASL_MECHANISM to OAUTHBEARER";
                 checker.problem(variable, "would be ignored", hint);
             }
         }
         let wants_identity_server = account.has_identity_server
-            || (mechanism == Some("OAUTHBEARER") && !account.has_unsecured_token && checker.features.oauthbearer);
+            || (mechanism == Some(SaslMechanism::OauthBearer)
+                && !account.has_unsecured_token
+                && checker.features.oauthbearer);
         let identity_server = wants_identity_server.then(|| IdentityServer::read(raw_identity, checker)).flatten();
         set_account(&raw, checker, properties);
         let password_file = checker.environment.file_of(KAFKA_SASL_PASSWORD.name).and_then(|path| {
@@ -102,35 +104,35 @@ fn protocol(
     has_account: bool,
     checker: &mut Checker<'_>,
     properties: &mut Properties,
-) -> &'static str {
+) -> SecurityProtocol {
     let tls_variables: Vec<&str> = raw_tls
         .variables()
         .map(|variable| variable.name)
         .chain(passthrough::tls_variables(checker.environment))
         .collect();
     let derived = match (has_account, !tls_variables.is_empty()) {
-        (false, false) => "PLAINTEXT",
-        (false, true) => "SSL",
-        (true, false) => "SASL_PLAINTEXT",
-        (true, true) => "SASL_SSL",
+        (false, false) => SecurityProtocol::Plaintext,
+        (false, true) => SecurityProtocol::Ssl,
+        (true, false) => SecurityProtocol::SaslPlaintext,
+        (true, true) => SecurityProtocol::SaslSsl,
     };
     let given = raw.security_protocol.as_deref();
-    let protocol = checker.choice(&KAFKA_SECURITY_PROTOCOL, given.or(Some(derived)), SECURITY_PROTOCOLS);
+    let protocol = checker.choice(&KAFKA_SECURITY_PROTOCOL, given.or(Some(derived.name())), SECURITY_PROTOCOLS);
     if checker.is_broken(&KAFKA_SECURITY_PROTOCOL) {
         return protocol;
     }
-    if !protocol.starts_with("SASL") && has_account {
+    if !protocol.has_sasl() && has_account {
         let hint = "set it to SASL_PLAINTEXT or SASL_SSL, or unset user name, password and token";
         checker.problem(&KAFKA_SECURITY_PROTOCOL, "excludes SASL, so the account would be ignored", hint);
     }
-    let has_tls = protocol.ends_with("SSL");
+    let has_tls = protocol.has_tls();
     if !has_tls && !tls_variables.is_empty() {
         let names = tls_variables.join(", ");
         let problem = format!("excludes TLS, so {names} would be ignored");
         checker.problem(&KAFKA_SECURITY_PROTOCOL, problem, format!("set it to SSL or SASL_SSL, or unset {names}"));
     }
     if !has_tls || checker.features.tls {
-        properties.set("security.protocol", protocol, KAFKA_SECURITY_PROTOCOL.name);
+        properties.set("security.protocol", protocol.name(), KAFKA_SECURITY_PROTOCOL.name);
     } else if given.is_some() {
         checker.needs_tls(KAFKA_SECURITY_PROTOCOL.name, "asks for TLS");
     }
@@ -141,17 +143,17 @@ fn protocol(
 fn mechanism(
     raw: &RawSecurity,
     account: Account,
-    protocol: &str,
+    protocol: SecurityProtocol,
     checker: &mut Checker<'_>,
     properties: &mut Properties,
-) -> &'static str {
+) -> SaslMechanism {
     // A token without a user name can only be meant for OAUTHBEARER.
-    let derived =
-        if account.has_token() && raw.sasl_username.is_none() { "OAUTHBEARER" } else { KAFKA_SASL_MECHANISM.default };
+    let is_for_token = account.has_token() && raw.sasl_username.is_none();
+    let derived = if is_for_token { SaslMechanism::OauthBearer.name() } else { KAFKA_SASL_MECHANISM.default };
     let given = raw.sasl_mechanism.as_deref();
     let chosen = checker.choice(&KAFKA_SASL_MECHANISM, given.or(Some(derived)), SASL_MECHANISMS);
     if checker.features.supports_mechanism(chosen) {
-        properties.set("sasl.mechanism", chosen, KAFKA_SASL_MECHANISM.name);
+        properties.set("sasl.mechanism", chosen.name(), KAFKA_SASL_MECHANISM.name);
     } else {
         let variable = match (given.is_some(), account.has_identity_server) {
             (true, _) => &KAFKA_SASL_MECHANISM,
@@ -160,7 +162,7 @@ fn mechanism(
         };
         checker.needs_tls(variable.name, &format!("asks for {chosen}, which librdkafka implements with OpenSSL"));
     }
-    if chosen == "OAUTHBEARER" {
+    if chosen == SaslMechanism::OauthBearer {
         if account.has_unsecured_token && account.has_identity_server {
             let hint = "unset it, or everything that is for the identity server";
             checker.problem(&KAFKA_SASL_OAUTHBEARER_CONFIG, "is set together with an identity server", hint);

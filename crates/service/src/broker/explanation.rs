@@ -31,7 +31,7 @@ impl Explanation {
     /// Nothing is known yet.
     pub(super) fn new(connection: &Connection, properties: &Properties) -> Self {
         let security = Security {
-            has_tls: connection.security_protocol.ends_with("SSL"),
+            has_tls: connection.security_protocol.has_tls(),
             has_account: connection.sasl_mechanism.is_some(),
             has_certificate: properties.has_client_certificate(),
         };

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use journal::{Detail, Entry, Format, Journal, Level, Starting};
-use kafka_config::{AppliesTo, Connection, Environment, LogFormat, LogMessages, Problem, Problems, RuntimeSettings};
+use kafka_config::{
+    AppliesTo, Connection, Environment, LogFormat, LogMessages, Problem, Problems, RuntimeSettings, SaslMechanism,
+};
 use serde_json::{Map, Value, json};
 use tracing::warn;
 use tracing_subscriber::EnvFilter;
@@ -178,8 +180,8 @@ fn begin<S: Service>(service: &S) -> Result<(S::Settings, Arc<Journal>, Identity
 fn common_settings(connection: &Connection, runtime: &RuntimeSettings) -> Map<String, Value> {
     let settings = json!({
         "bootstrap_servers": connection.bootstrap_servers,
-        "security_protocol": connection.security_protocol,
-        "sasl_mechanism": connection.sasl_mechanism,
+        "security_protocol": connection.security_protocol.name(),
+        "sasl_mechanism": connection.sasl_mechanism.map(SaslMechanism::name),
         "http_addr": runtime.http_addr,
         "shutdown_timeout_ms": u64::try_from(runtime.shutdown_timeout.as_millis()).unwrap_or(u64::MAX),
     });

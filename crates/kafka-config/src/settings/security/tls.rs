@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::certificates;
 use crate::librdkafka::properties::Properties;
 use crate::settings::checker::Checker;
-use crate::settings::choices::HOST_NAME_CHECKS;
+use crate::settings::choices::{HOST_NAME_CHECKS, SecurityProtocol};
 use crate::variables::variable::{
     KAFKA_HTTPS_CA_LOCATION, KAFKA_HTTPS_CA_PEM, KAFKA_SSL_CA_LOCATION, KAFKA_SSL_CA_PEM,
     KAFKA_SSL_CERTIFICATE_LOCATION, KAFKA_SSL_CERTIFICATE_PEM, KAFKA_SSL_ENDPOINT_IDENTIFICATION_ALGORITHM,
@@ -113,7 +113,7 @@ fn with_line_ends(text: String) -> String {
 }
 
 /// Sets the `ssl.*` properties. A librdkafka without OpenSSL rejects all of them, even with their default values.
-pub(crate) fn read(raw: RawTls, protocol: &str, checker: &mut Checker<'_>, properties: &mut Properties) {
+pub(crate) fn read(raw: RawTls, protocol: SecurityProtocol, checker: &mut Checker<'_>, properties: &mut Properties) {
     if !checker.features.tls {
         for variable in raw.variables() {
             checker.needs_tls(variable.name, "asks for TLS");
@@ -146,7 +146,7 @@ pub(crate) fn read(raw: RawTls, protocol: &str, checker: &mut Checker<'_>, prope
     let variable = &KAFKA_SSL_ENDPOINT_IDENTIFICATION_ALGORITHM;
     let given = raw.ssl_endpoint_identification_algorithm;
     let host_name_check = checker.choice(variable, given.as_deref(), HOST_NAME_CHECKS);
-    if protocol.ends_with("SSL") {
+    if protocol.has_tls() {
         properties.set("ssl.endpoint.identification.algorithm", host_name_check, variable.name);
     }
 }
