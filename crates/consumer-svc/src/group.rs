@@ -1,29 +1,28 @@
 //! librdkafka's callbacks of the consumer: rebalances, commit results, errors, statistics and log lines.
 
-use std::collections::BTreeMap;
+mod sessions;
+
 use std::io;
 use std::sync::{Arc, OnceLock, Weak};
-use std::time::Duration;
 
-use journal::Beginnings;
 use kafka_config::AutoOffsetReset;
 use parking_lot::{Mutex, MutexGuard};
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext, RebalanceProtocol};
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code};
 use rdkafka::types::RDKafkaRespErr;
-use rdkafka::{Offset, Statistics, TopicPartitionList};
+use rdkafka::{Statistics, TopicPartitionList};
 use service::{Access, NativeMessage, Right, Traces};
 use tracing::warn;
 
-use crate::beginnings::{self, Expired};
-use crate::books::{Books, Next, Record};
+use crate::beginnings;
+use crate::books::{Books, Record};
 use crate::fetching::ReceivedCounts;
 use crate::membership::Membership;
 use crate::metrics::ConsumerMetrics;
 use crate::native::inbox::Inbox;
-use crate::native::{generation, log_start, remove};
+use crate::native::log_start;
 use crate::positions::{Commit, Positions};
 
 /// The state shared by the loop and the callbacks. The callbacks run while the loop polls, on the loop's thread.
@@ -49,6 +48,15 @@ pub(crate) struct Group {
     /// Where the messages of assigned partitions go. Weak, because the inbox keeps the consumer, which keeps this.
     inbox: OnceLock<Weak<Inbox<Self>>>,
     state: Mutex<State>,
+}
+
+impl State {
+    /// Keeps the error of a callback, which has nobody to return it to, for the loop.
+    fn keep_error(&mut self, written: io::Result<()>) {
+        if let Err(error) = written {
+            self.write_error.get_or_insert(error);
+        }
+    }
 }
 
 impl Group {
@@ -83,11 +91,6 @@ impl Group {
         &self.traces
     }
 
-    /// Records in the metrics that a message arrived.
-    pub(crate) fn note_message(&self) {
-        self.metrics.last_message.set_to_now();
-    }
-
     /// Records the result of a commit of all stored offsets. `NoOffset` means that they had been committed before.
     pub(crate) fn record_commit_of_all(&self, result: &KafkaResult<()>) {
         match result {
@@ -96,109 +99,6 @@ impl Group {
             Err(_) => return self.metrics.commits_failed.inc(),
         }
         self.state().positions.record_all_committed();
-    }
-
-    fn update_owned(&self, owned: &[i32]) {
-        self.metrics.owned.set(i64::try_from(owned.len()).unwrap_or(i64::MAX));
-    }
-
-    /// Begins a session in each of the partitions: finds out where it begins, and writes that to the log.
-    fn begin_sessions(&self, consumer: &BaseConsumer<Self>, partitions: &[i32]) -> Beginnings {
-        self.access.confirm_membership();
-        let found = beginnings::find(consumer, &self.topic, partitions, self.reset);
-        let mut state = self.state();
-        state.membership.set_assigned(generation(consumer));
-        state.positions.assign(&found.begin);
-        let owned = state.positions.owned();
-        let mut written = state.books.enter_assigned(partitions, &owned, &found.as_logged());
-        for Expired { partition, committed, log_start, to } in found.expired {
-            written = written.and_then(|()| state.books.enter_reset(partition, Some(committed), to, Some(log_start)));
-        }
-        if let Err(error) = written {
-            state.write_error.get_or_insert(error);
-        }
-        drop(state);
-        self.metrics.assigned.inc();
-        self.update_owned(&owned);
-        found.begin
-    }
-
-    /// Stores and commits the offsets at the end of the log where sessions begin. If the replica were killed before its first message,
-    /// the next session would otherwise begin at the new end of the log, and the group would miss all messages in between.
-    fn commit_beginnings(&self, consumer: &BaseConsumer<Self>, begin: &[Next]) -> KafkaResult<()> {
-        let mut state = self.state();
-        // Without their line, nothing would say where these sessions began.
-        if begin.is_empty() || state.write_error.is_some() {
-            return Ok(());
-        }
-        state.positions.store(consumer, begin);
-        drop(state);
-        consumer.commit_consumer_state(CommitMode::Async)
-    }
-
-    /// Ends the sessions of the partitions. The pending summary is written here and its offsets are stored. librdkafka then commits the
-    /// stored offsets, and only after that gives the partitions up.
-    fn end_sessions(&self, consumer: &BaseConsumer<Self>, partitions: &[i32]) {
-        if let Err(error) = self.account_and_store(consumer, Books::write_pending_summary) {
-            self.state().write_error.get_or_insert(error);
-        }
-        let is_lost = consumer.assignment_lost();
-        let mut state = self.state();
-        if is_lost {
-            state.membership.set_lost();
-        }
-        let positions = state.positions.revoke(partitions);
-        let owned = state.positions.owned();
-        // The new owners of lost partitions continue from the last commit, so they receive these messages again.
-        let not_committed = state.positions.not_committed();
-        let not_committed: Vec<Next> = not_committed.iter().map(|next| (next.partition, next.offset)).collect();
-        let written = state.books.enter_ended(is_lost, partitions, &owned, &positions, &not_committed);
-        if let Err(error) = written {
-            state.write_error.get_or_insert(error);
-        }
-        drop(state);
-        if is_lost { &self.metrics.lost } else { &self.metrics.revoked }.inc();
-        self.metrics.remove_lag(partitions);
-        self.update_owned(&owned);
-    }
-
-    /// Sets the positions of the partitions that this replica keeps, which are all but the `new` ones. A rebalance pauses all partitions,
-    /// and resumes those that stay from a position that may be wrong, see [`Inbox::take`].
-    fn restore_positions(&self, consumer: &BaseConsumer<Self>, new: &[i32]) {
-        let mut kept: BTreeMap<i32, i64> = self.state().positions.next().into_iter().collect();
-        kept.retain(|partition, _| !new.contains(partition));
-        if kept.is_empty() {
-            return;
-        }
-        let restored = consumer.position().and_then(|mut positions| {
-            self.correct(&mut positions, &kept)?;
-            // Without a timeout, this takes effect before the next message and waits for nothing.
-            consumer.seek_partitions(positions, Duration::ZERO).map(drop)
-        });
-        if let Err(error) = restored {
-            warn!(%error, "positions not restored");
-        }
-    }
-
-    /// Turns librdkafka's positions into those of `kept`, of which it knows a position.
-    ///
-    /// Where librdkafka's position is right, its own entry stays, because it has the leader epoch of the message before it. By this epoch,
-    /// librdkafka finds out whether the log was cut below the position (KIP-320).
-    fn correct(&self, positions: &mut TopicPartitionList, kept: &BTreeMap<i32, i64>) -> KafkaResult<()> {
-        let elements = positions.elements();
-        let known: Vec<(i32, i64)> =
-            elements.iter().map(|element| (element.partition(), element.offset().to_raw().unwrap_or(-1))).collect();
-        for (partition, position) in known {
-            match kept.get(&partition) {
-                Some(next) if position == *next => {}
-                Some(next) if position >= 0 => {
-                    remove(positions, &self.topic, partition);
-                    positions.add_partition_offset(&self.topic, partition, Offset::Offset(*next))?;
-                }
-                _ => remove(positions, &self.topic, partition),
-            }
-        }
-        Ok(())
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {

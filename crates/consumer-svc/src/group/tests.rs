@@ -1,13 +1,14 @@
 //! The callbacks, with a client on librdkafka's mock cluster.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use journal::Detail;
+use journal::{Beginnings, Detail};
 use kafka_config::{ConsumerSettings, Environment};
-use rdkafka::ClientConfig;
+use rdkafka::consumer::CommitMode;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer as _};
 use rdkafka::types::RDKafkaApiKey;
+use rdkafka::{ClientConfig, Offset};
 use service::Metrics;
 
 use super::*;

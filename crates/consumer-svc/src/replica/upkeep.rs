@@ -67,7 +67,7 @@ impl Replica {
         if is_receiving {
             upkeep.received = received.total();
             self.access.confirm();
-            group.note_message();
+            self.metrics.last_message.set_to_now();
         }
         if is_receiving || !group.state().has_waiting || obstacle.is_some() {
             upkeep.served_at = now;
