@@ -51,7 +51,9 @@ impl Replica {
     fn commit_stored(&self, until: Instant) {
         let group = self.consumer.context();
         let has_uncommitted = || group.state().positions.has_uncommitted();
-        while self.access.obstacle().is_none() && has_uncommitted() && Instant::now() < until {
+        // After a fatal error librdkafka commits nothing more.
+        let can_commit = || self.access.obstacle().is_none() && self.consumer.client().fatal_error().is_none();
+        while can_commit() && has_uncommitted() && Instant::now() < until {
             // librdkafka does not report the result of this commit to the context.
             let Some(result) = self.commit_while_polling(until) else { return };
             group.record_commit_of_all(&result);
