@@ -117,12 +117,32 @@ pub fn start<S: Service>(service: S, stop: impl Future<Output = ()>) -> ExitCode
 /// Reads the settings, opens the log and writes the line `service starting`.
 fn begin<S: Service>(service: &S) -> Result<(S::Settings, Arc<Journal>, Identity), Failure> {
     let environment = Environment::of_process();
+    let (settings, filter) = read_settings::<S>(&environment)?;
+    let (connection, runtime) = (S::connection(&settings), S::runtime(&settings));
+    let identity = Identity {
+        service: S::NAME.to_owned(),
+        version: S::VERSION.to_owned(),
+        instance: uuid::Uuid::new_v4().simple().to_string()[..16].to_owned(),
+        client_id: connection.client_id.clone(),
+    };
+    let journal = open_journal(runtime.log_format, &identity);
+    logging::install(Arc::clone(&journal), filter);
+
+    let mut starting = service.starting(&settings);
+    starting.settings.extend(common_settings(connection, runtime));
+    journal.record(Level::Info, &Entry::Starting(starting)).map_err(Failure::Journal)?;
+    warn_about(&environment, connection);
+    Ok((settings, journal, identity))
+}
+
+/// The settings, and which lines are logged. All problems are reported at once.
+fn read_settings<S: Service>(environment: &Environment) -> Result<(S::Settings, EnvFilter), Failure> {
     let filter = EnvFilter::try_new(environment.log_filter()).map_err(|_| {
         let hint = "set it to directives such as `info` or `warn,librdkafka=debug`";
         Problem::new("RUST_LOG", "is not a valid tracing filter", hint)
     });
-    let (settings, filter) = match (S::read_settings(&environment), filter) {
-        (Ok(settings), Ok(filter)) => (settings, filter),
+    match (S::read_settings(environment), filter) {
+        (Ok(settings), Ok(filter)) => Ok((settings, filter)),
         (settings, filter) => {
             let mut problems = settings.err().map_or(Vec::new(), |problems| problems.0);
             problems.extend(filter.err());
@@ -131,29 +151,24 @@ fn begin<S: Service>(service: &S) -> Result<(S::Settings, Arc<Journal>, Identity
                 let hint = nearest.map_or("remove it".to_owned(), |nearest| format!("did you mean {nearest}?"));
                 problems.push(Problem::new(variable, "is not a known setting", hint));
             }
-            return Err(Failure::Settings(Problems(problems)));
+            Err(Failure::Settings(Problems(problems)))
         }
-    };
-    let (connection, runtime) = (S::connection(&settings), S::runtime(&settings));
-    let identity = Identity {
-        service: S::NAME.to_owned(),
-        version: S::VERSION.to_owned(),
-        instance: uuid::Uuid::new_v4().simple().to_string()[..16].to_owned(),
-        client_id: connection.client_id.clone(),
-    };
-    let format = match runtime.log_format {
+    }
+}
+
+fn open_journal(format: LogFormat, identity: &Identity) -> Arc<Journal> {
+    let format = match format {
         LogFormat::Auto => Format::auto(),
         LogFormat::Text => Format::Text { colour: false },
         LogFormat::Json => Format::Json,
     };
     // `stdout()` buffers up to a line feed, and the journal writes whole lines and flushes: nothing stays behind.
     let out = Box::new(std::io::stdout());
-    let journal = Arc::new(Journal::new(format, &identity.client_id, &identity.instance, out));
-    logging::install(Arc::clone(&journal), filter);
+    Arc::new(Journal::new(format, &identity.client_id, &identity.instance, out))
+}
 
-    let mut starting = service.starting(&settings);
-    starting.settings.extend(common_settings(connection, runtime));
-    journal.record(Level::Info, &Entry::Starting(starting)).map_err(Failure::Journal)?;
+/// Logs what is permitted and probably not meant.
+fn warn_about(environment: &Environment, connection: &Connection) {
     for (variable, nearest) in environment.unknown() {
         match nearest {
             Some(nearest) => warn!(variable, did_you_mean = nearest, "unknown variable ignored"),
@@ -173,7 +188,6 @@ fn begin<S: Service>(service: &S) -> Result<(S::Settings, Arc<Journal>, Identity
                          takes such a token takes it from anybody";
         warn!(next_step, "unsecured token is used");
     }
-    Ok((settings, journal, identity))
 }
 
 /// The settings of every service that the first line shows. None of them can hold a secret.

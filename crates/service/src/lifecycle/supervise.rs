@@ -124,13 +124,15 @@ async fn watch(
         return write_last_line(journal, stopped_by("could not start a thread")).await;
     }
 
-    let stopped = tokio::select! {
-        ending = &mut ending => into_stopped(ending),
-        (signal, _) = signals.next() => {
-            finish(Some(signal), &shutdown, &health, runtime, &mut ending, &mut signals).await
-        }
-        () = stop => finish(Some("none"), &shutdown, &health, runtime, &mut ending, &mut signals).await,
-        () = shutdown.requested() => finish(None, &shutdown, &health, runtime, &mut ending, &mut signals).await,
+    let asked_by = tokio::select! {
+        ending = &mut ending => Err(ending),
+        (signal, _) = signals.next() => Ok(Some(signal)),
+        () = stop => Ok(Some("none")),
+        () = shutdown.requested() => Ok(None),
+    };
+    let stopped = match asked_by {
+        Ok(signal) => finish(signal, &shutdown, &health, runtime, &mut ending, &mut signals).await,
+        Err(ending) => into_stopped(ending),
     };
     tokio::select! {
         exit_code = write_last_line(journal, stopped) => exit_code,
