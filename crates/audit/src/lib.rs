@@ -36,6 +36,7 @@ mod group;
 mod html;
 mod instance;
 mod intervals;
+mod messages;
 mod offender;
 mod options;
 mod placement;

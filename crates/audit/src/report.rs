@@ -8,6 +8,7 @@ use message::RunId;
 
 use crate::doubt::Doubt;
 use crate::group::Replica;
+use crate::messages::Messages;
 use crate::offender::{Class, NAMED_MAX, Offender, Offenders};
 use crate::reader::Lines;
 
@@ -151,10 +152,11 @@ impl Report {
     /// The account keeps intervals only, and the offenders are known only at the end, so the details come from a second pass
     /// over the lines.
     pub fn add_details(&mut self, line: &Line) {
+        let Some(messages) = Messages::of(&line.entry) else { return };
         let in_groups = self.groups.iter_mut().flat_map(|group| &mut group.offenders);
         let in_runs = self.runs.iter_mut().map(|run| &mut run.produced_twice);
         let named = in_groups.chain(in_runs).flat_map(|offenders| &mut offenders.named);
-        named.for_each(|offender| offender.add_details(line));
+        named.for_each(|offender| offender.add_details(&line.instance, &messages));
     }
 
     /// The named offenders: the first of each class.

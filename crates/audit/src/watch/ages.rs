@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 
-use journal::{Entry, Line, Range};
+use journal::{Entry, Line};
 
 use super::SETTLED;
 use crate::document::{Effect, Group};
 use crate::doubt::{Doubt, Subject};
 use crate::instance::Instance;
+use crate::messages::{Messages, Side};
 
 /// A topic and a partition.
 type Place = (String, i32);
@@ -32,45 +33,40 @@ pub(super) struct Ages {
 impl Ages {
     pub(super) fn add(&mut self, line: &Line, now: Instant) {
         self.add_number(line, now);
-        let one;
-        let (topic, group, ranges): (_, _, &[Range]) = match &line.entry {
+        match &line.entry {
             Entry::Starting(entry) => {
                 if let Some(group) = &entry.group_id {
-                    self.topics.entry(group.clone()).or_default().insert(entry.topic.clone());
+                    self.add_topic(group, &entry.topic);
                 }
-                return;
             }
-            Entry::Delivered(entry) => {
-                one = [Range::one(entry.partition, entry.offset, None)];
-                (&entry.topic, None, &one)
+            Entry::Assigned(entry) => self.add_topic(&entry.group_id, &entry.topic),
+            entry => {
+                if let Some(messages) = Messages::of(entry) {
+                    self.add_messages(&messages, now);
+                }
             }
-            Entry::DeliveredSummary(entry) => (&entry.topic, None, &entry.ranges),
-            Entry::Assigned(entry) => (&entry.topic, Some(&entry.group_id), &[]),
-            Entry::Received(entry) => {
-                one = [Range::one(entry.partition, entry.offset, None)];
-                (&entry.topic, Some(&entry.group_id), &one)
-            }
-            Entry::ReceivedSummary(entry) => (&entry.topic, Some(&entry.group_id), &entry.ranges),
-            Entry::BadMessage(entry) => {
-                one = [Range::one(entry.partition, entry.offset, None)];
-                (&entry.topic, Some(&entry.group_id), &one)
-            }
-            _ => return,
-        };
-        // The line that says which topic the group reads may be missing.
-        if let Some(group) = group
-            && !self.topics.get(group).is_some_and(|topics| topics.contains(topic))
-        {
-            self.topics.entry(group.clone()).or_default().insert(topic.clone());
         }
-        for range in ranges {
-            let (place, last) = ((topic.clone(), range.partition), range.offset[1]);
-            match group {
-                Some(group) => {
-                    let highest = self.received.entry(group.clone()).or_default().entry(place).or_insert(last);
+    }
+
+    /// Notes that the group reads the topic. Any of its lines may be the first one, because others may be missing.
+    fn add_topic(&mut self, group: &str, topic: &str) {
+        if !self.topics.get(group).is_some_and(|topics| topics.contains(topic)) {
+            self.topics.entry(group.to_owned()).or_default().insert(topic.to_owned());
+        }
+    }
+
+    fn add_messages(&mut self, messages: &Messages<'_>, now: Instant) {
+        if let Side::Received { group } = messages.side {
+            self.add_topic(group, messages.topic);
+        }
+        for range in messages.ranges() {
+            let (place, last) = ((messages.topic.to_owned(), range.partition), range.offset[1]);
+            match messages.side {
+                Side::Received { group } => {
+                    let highest = self.received.entry(group.to_owned()).or_default().entry(place).or_insert(last);
                     *highest = last.max(*highest);
                 }
-                None => acknowledge(self.acknowledged.entry(place).or_default(), last, now),
+                Side::Acknowledged { .. } => acknowledge(self.acknowledged.entry(place).or_default(), last, now),
             }
         }
     }
