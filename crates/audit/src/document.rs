@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use serde::{Serialize, Serializer};
 
-pub use self::counts::{Count, Effect};
+pub use self::counts::Count;
 pub use self::offenders::{Mentions, OffenderReport, SourceLine};
 use crate::options::Options;
 use crate::reader::Lines;
@@ -154,9 +154,9 @@ impl Group {
         Self { group_id: report.group_id.clone(), counts: counts::counts(report), replicas: replicas.collect() }
     }
 
-    /// The count with this name.
-    pub(crate) fn count(&self, name: &str) -> u64 {
-        self.counts.iter().find(|count| count.name == name).map_or(0, |count| count.value)
+    /// How many messages its replicas received, repeats included.
+    pub(crate) fn received(&self) -> u64 {
+        self.replicas.iter().map(|replica| replica.received).sum()
     }
 }
 

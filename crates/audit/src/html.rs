@@ -111,7 +111,7 @@ fn banner(document: &Document) -> Markup {
 fn broken(document: &Document) -> String {
     let mut broken = Vec::new();
     for group in &document.groups {
-        for count in group.counts.iter().filter(|count| tables::is_violation(count, document.conditions.max_repeats)) {
+        for count in group.counts.iter().filter(|count| count.is_violation(document.conditions.max_repeats)) {
             let name = count.name.replace('_', " ");
             broken.push(format!("group {}: {} {name}", group.group_id, number(count.value)));
         }

@@ -32,6 +32,7 @@ mod account;
 mod comparison;
 mod document;
 mod doubt;
+mod effect;
 mod group;
 mod html;
 mod instance;
@@ -48,8 +49,9 @@ mod timeline;
 mod watch;
 
 pub use account::Account;
-pub use document::{Conditions, Count, Document, Effect, Mentions, OffenderReport, SourceLine};
+pub use document::{Conditions, Count, Document, Mentions, OffenderReport, SourceLine};
 pub use doubt::Doubt;
+pub use effect::Effect;
 pub use group::Replica;
 pub use offender::{Class, Offender};
 pub use options::Options;

@@ -6,6 +6,7 @@ use std::fmt;
 use journal::Range;
 use message::RunId;
 
+use crate::effect::Effect;
 use crate::intervals::length;
 use crate::messages::{Messages, Side};
 use crate::run::TopicPartition;
@@ -43,12 +44,18 @@ impl Class {
             Self::Phantom => "phantom",
         }
     }
-}
 
-impl Class {
     /// All classes, in the order of the report.
     pub const ALL: [Self; 6] =
         [Self::Missing, Self::Skipped, Self::Expired, Self::Repeated, Self::ProducedTwice, Self::Phantom];
+
+    /// What such messages mean for the verdict.
+    pub(crate) fn effect(self) -> Effect {
+        match self {
+            Self::Repeated => Effect::Limited,
+            Self::Missing | Self::Skipped | Self::Expired | Self::ProducedTwice | Self::Phantom => Effect::Violation,
+        }
+    }
 
     /// Whether the group did not receive the message.
     pub(crate) fn is_not_received(self) -> bool {

@@ -55,6 +55,13 @@ pub struct RunReport {
     pub(crate) produced_twice: Offenders,
 }
 
+impl RunReport {
+    /// Whether this run shows a violation: the broker acknowledged one of its messages at two offsets.
+    pub(crate) fn is_violated(&self) -> bool {
+        self.produced_twice.count > 0
+    }
+}
+
 /// What one consumer group received.
 #[derive(Debug, Clone)]
 pub struct GroupReport {
@@ -107,10 +114,12 @@ impl GroupReport {
     /// Whether this group shows a violation, if it may have at most `max_repeats` repeats.
     #[must_use]
     pub fn is_violated(&self, max_repeats: u64) -> bool {
-        Class::ALL.into_iter().any(|class| {
-            let permitted = if class == Class::Repeated { max_repeats } else { 0 };
-            self.count(class) > permitted
-        })
+        Class::ALL.into_iter().any(|class| self.is_violated_by(class, max_repeats))
+    }
+
+    /// Whether its messages of this class are a violation, if this group may have at most `max_repeats` repeats.
+    pub(crate) fn is_violated_by(&self, class: Class, max_repeats: u64) -> bool {
+        class.effect().is_violation(self.count(class), max_repeats)
     }
 }
 
@@ -131,8 +140,9 @@ impl Report {
     /// The verdict, if each group may have at most `max_repeats` repeats.
     #[must_use]
     pub fn verdict(&self, max_repeats: u64) -> Verdict {
-        let is_produced_twice = self.runs.iter().any(|run| run.produced_twice.count > 0);
-        if is_produced_twice || self.groups.iter().any(|group| group.is_violated(max_repeats)) {
+        if self.runs.iter().any(RunReport::is_violated)
+            || self.groups.iter().any(|group| group.is_violated(max_repeats))
+        {
             Verdict::Violated
         } else if self.doubts.is_empty() {
             Verdict::Proven

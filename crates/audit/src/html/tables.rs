@@ -5,7 +5,8 @@ use maud::{Markup, html};
 use super::lanes::clock;
 use super::names::Names;
 use super::text::{millis, number, plural};
-use crate::document::{Count, Document, Effect, Group, OffenderReport};
+use crate::document::{Count, Document, Group, OffenderReport};
+use crate::effect::Effect;
 use crate::report::Verdict;
 use crate::timeline::TimelineReport;
 
@@ -66,18 +67,9 @@ fn group_book(document: &Document, group: &Group, names: &Names) -> Markup {
     }
 }
 
-/// Whether a count breaks a guarantee.
-pub(super) fn is_violation(count: &Count, max_repeats: u64) -> bool {
-    match count.effect {
-        Effect::Violation => count.value > 0,
-        Effect::Limited => count.value > max_repeats,
-        Effect::NoProof | Effect::None => false,
-    }
-}
-
 /// How a count is shown: a sign is added to the colour.
 fn class_of(count: &Count, max_repeats: u64) -> &'static str {
-    if is_violation(count, max_repeats) {
+    if count.is_violation(max_repeats) {
         "bad"
     } else if count.effect == Effect::NoProof && count.value > 0 {
         "doubt"

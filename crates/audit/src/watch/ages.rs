@@ -6,10 +6,11 @@ use std::time::Instant;
 use journal::{Entry, Line};
 
 use super::SETTLED;
-use crate::document::{Effect, Group};
 use crate::doubt::{Doubt, Subject};
 use crate::instance::Instance;
 use crate::messages::{Messages, Side};
+use crate::offender::Class;
+use crate::report::GroupReport;
 
 /// A topic and a partition.
 type Place = (String, i32);
@@ -26,8 +27,8 @@ pub(super) struct Ages {
     instances: BTreeMap<String, (Instance, Option<(u64, Instant)>)>,
     /// Since when there has been another doubt, by its text without digits.
     doubts: BTreeMap<String, (Instant, Instant)>,
-    /// Since when a count has been above zero.
-    counts: BTreeMap<(String, &'static str), Instant>,
+    /// Since when a group has had a violation of a class.
+    violations: BTreeMap<(String, Class), Instant>,
 }
 
 impl Ages {
@@ -110,19 +111,20 @@ impl Ages {
         })
     }
 
-    /// Whether a count of the group that is a violation has been above zero for long; and the counts that have not.
-    pub(super) fn violations(&mut self, group: &Group, now: Instant) -> (bool, Vec<String>) {
+    /// Whether the group has had a violation for long; and those that it has not had for long. Repeats are left out: no line on its way
+    /// explains them.
+    pub(super) fn violations(&mut self, group: &GroupReport, max_repeats: u64, now: Instant) -> (bool, Vec<String>) {
         let (mut is_settled, mut pending) = (false, Vec::new());
-        for count in group.counts.iter().filter(|count| count.effect == Effect::Violation) {
-            let key = (group.group_id.clone(), count.name);
-            if count.value == 0 {
-                self.counts.remove(&key);
+        for class in Class::ALL.into_iter().filter(|class| *class != Class::Repeated) {
+            let key = (group.group_id.clone(), class);
+            if !group.is_violated_by(class, max_repeats) {
+                self.violations.remove(&key);
                 continue;
             }
-            if now.duration_since(*self.counts.entry(key).or_insert(now)) >= SETTLED {
+            if now.duration_since(*self.violations.entry(key).or_insert(now)) >= SETTLED {
                 is_settled = true;
             } else {
-                pending.push(format!("group {}: {} {}", group.group_id, count.value, count.name.replace('_', " ")));
+                pending.push(format!("group {}: {} {}", group.group_id, group.count(class), class.name()));
             }
         }
         (is_settled, pending)
