@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use self::ages::Ages;
 use crate::account::Account;
-use crate::document::{Group, Mentions, OffenderReport};
+use crate::document::{GroupRow, Mentions, OffenderReport};
 use crate::offender::Class;
 use crate::reader::Lines;
 use crate::report::{Report, RunReport, Verdict};
@@ -44,7 +44,7 @@ pub struct State {
     pub so_far: &'static str,
     /// Acknowledged messages.
     pub acknowledged: u64,
-    groups: Vec<Group>,
+    groups: Vec<GroupRow>,
     /// The named offenders.
     pub offenders: Vec<OffenderReport>,
     /// Why the evidence is not sufficient.
@@ -108,7 +108,7 @@ impl Watch {
         State {
             so_far: verdict.name(),
             acknowledged,
-            groups: report.groups.iter().map(Group::new).collect(),
+            groups: report.groups.iter().map(GroupRow::new).collect(),
             offenders: mentions.of_offenders(&report),
             doubts,
             pending,

@@ -160,7 +160,7 @@ struct Screen {
 }
 
 #[derive(Serialize)]
-struct Change<'a> {
+struct StateLine<'a> {
     time: Time,
     #[serde(flatten)]
     state: &'a State,
@@ -192,7 +192,7 @@ impl Screen {
             bar.set_message(state.summary());
             bar.tick();
         } else if self.shown.as_ref().is_none_or(|shown| *shown != state) {
-            let line = serde_json::to_string(&Change { time: Time::now(), state: &state })?;
+            let line = serde_json::to_string(&StateLine { time: Time::now(), state: &state })?;
             let written = if self.to_standard_error {
                 writeln!(std::io::stderr(), "{line}")
             } else {

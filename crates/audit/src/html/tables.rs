@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::lanes::clock;
 use super::names::Names;
 use super::text::{millis, number, plural};
-use crate::document::{Count, Document, Group, OffenderReport};
+use crate::document::{Count, Document, GroupRow, OffenderReport};
 use crate::effect::Effect;
 use crate::report::Verdict;
 use crate::timeline::TimelineReport;
@@ -34,7 +34,7 @@ pub(super) fn books(document: &Document, names: &Names) -> Markup {
     }
 }
 
-fn group_book(document: &Document, group: &Group, names: &Names) -> Markup {
+fn group_book(document: &Document, group: &GroupRow, names: &Names) -> Markup {
     let mut replicas: Vec<_> = group.replicas.iter().collect();
     // C2 before C10.
     replicas.sort_by_key(|replica| (names.short(&replica.instance).len(), names.short(&replica.instance)));

@@ -11,18 +11,16 @@ use crate::instance::Instance;
 use crate::messages::{Messages, Side};
 use crate::offender::Class;
 use crate::report::GroupReport;
-
-/// A topic and a partition.
-type Place = (String, i32);
+use crate::run::TopicPartition;
 
 #[derive(Debug, Default)]
 pub(super) struct Ages {
     /// For each partition the highest acknowledged offset, with the times at which it was reached, at most one a second.
-    acknowledged: BTreeMap<Place, VecDeque<(Instant, i64)>>,
+    acknowledged: BTreeMap<TopicPartition, VecDeque<(Instant, i64)>>,
     /// For each group, the topics that it reads.
     topics: BTreeMap<String, BTreeSet<String>>,
     /// For each group, the highest received offset of each partition.
-    received: BTreeMap<String, BTreeMap<Place, i64>>,
+    received: BTreeMap<String, BTreeMap<TopicPartition, i64>>,
     /// The lines of each process, and since when its first missing line has been missing.
     instances: BTreeMap<String, (Instance, Option<(u64, Instant)>)>,
     /// Since when there has been another doubt, by its text without digits.
@@ -49,7 +47,7 @@ impl Ages {
         }
     }
 
-    /// Notes that the group reads the topic. Any of its lines may be the first one, because others may be missing.
+    /// Notes that the group reads the topic. Each line of a replica may be the first one to say so, because those before may be missing.
     fn add_topic(&mut self, group: &str, topic: &str) {
         if !self.topics.get(group).is_some_and(|topics| topics.contains(topic)) {
             self.topics.entry(group.to_owned()).or_default().insert(topic.to_owned());
@@ -61,13 +59,13 @@ impl Ages {
             self.add_topic(group, messages.topic);
         }
         for range in messages.ranges() {
-            let (place, last) = ((messages.topic.to_owned(), range.partition), range.offset[1]);
+            let (partition, last) = (TopicPartition::new(messages.topic, range.partition), range.offset[1]);
             match messages.side {
                 Side::Received { group } => {
-                    let highest = self.received.entry(group.to_owned()).or_default().entry(place).or_insert(last);
+                    let highest = self.received.entry(group.to_owned()).or_default().entry(partition).or_insert(last);
                     *highest = last.max(*highest);
                 }
-                Side::Acknowledged { .. } => acknowledge(self.acknowledged.entry(place).or_default(), last, now),
+                Side::Acknowledged { .. } => acknowledge(self.acknowledged.entry(partition).or_default(), last, now),
             }
         }
     }
@@ -103,11 +101,12 @@ impl Ages {
     /// Whether messages are in flight to `group` that were acknowledged long ago.
     fn is_behind(&self, group: &str, now: Instant) -> bool {
         let Some(topics) = self.topics.get(group) else { return true };
-        let received = |place| self.received.get(group).and_then(|received| received.get(place)).copied().unwrap_or(-1);
-        let of_group = self.acknowledged.iter().filter(|((topic, _), _)| topics.contains(topic));
-        of_group.into_iter().any(|(place, history)| {
+        let received =
+            |partition| self.received.get(group).and_then(|received| received.get(partition)).copied().unwrap_or(-1);
+        let of_group = self.acknowledged.iter().filter(|(partition, _)| topics.contains(&partition.topic));
+        of_group.into_iter().any(|(partition, history)| {
             let old = history.iter().rev().find(|(since, _)| now.duration_since(*since) >= SETTLED);
-            old.is_some_and(|(_, offset)| *offset > received(place))
+            old.is_some_and(|(_, offset)| *offset > received(partition))
         })
     }
 
