@@ -156,16 +156,6 @@ impl Timeline {
     }
 }
 
-impl TimelineReport {
-    /// The times of the earliest and the latest line.
-    #[must_use]
-    pub fn span(&self) -> Option<(Time, Time)> {
-        let first = self.processes.iter().map(|process| process.first).min()?;
-        let last = self.processes.iter().map(|process| process.last).max()?;
-        Some((first, last))
-    }
-}
-
 /// How many messages the ranges hold. A line may state another `count`.
 fn messages(ranges: &[Range]) -> u64 {
     ranges.iter().fold(0, |sum, range| sum.saturating_add(range.count()))
