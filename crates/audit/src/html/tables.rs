@@ -165,7 +165,7 @@ pub(super) fn latencies(timeline: &TimelineReport) -> Markup {
                                 }
                                 @if let Some(highest) = of.summaries {
                                     tr {
-                                        td { (what) span.meaning { "the highest value of " (plural(highest.lines, "summary line")) } }
+                                        td { (what) span.meaning { "the highest value of " (plural(highest.lines, "summary line", "summary lines")) } }
                                         td.n { (number(highest.messages)) }
                                         td.n { "≤ " (millis(highest.highest_p50)) }
                                         td.n { "–" }
@@ -186,12 +186,12 @@ pub(super) fn latencies(timeline: &TimelineReport) -> Markup {
     }
 }
 
-/// Every process, for those who read with their fingers and not with their eyes.
+/// Every process as a table, for screen readers: the drawing has most of this only in its positions and tooltips.
 pub(super) fn processes(timeline: &TimelineReport, names: &Names) -> Markup {
     html! {
         section {
             details {
-                summary { "All " (plural(timeline.processes.len() as u64, "process").replace("processs", "processes")) " as a table" }
+                summary { "All " (plural(timeline.processes.len() as u64, "process", "processes")) " as a table" }
                 div.scroll {
                     table {
                         thead { tr { th { "" } th { "instance" } th { "topic" } th { "group or run" } th { "first line" } th { "last line" } th { "end" } } }
