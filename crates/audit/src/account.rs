@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use journal::{Entry, Line, Range};
 use message::RunId;
-use rangemap::RangeInclusiveSet;
 
 use crate::group::Group;
 use crate::instance::Instance;
 use crate::intervals::{difference, length, overlaps, size, total_length};
+use crate::messages::{Messages, Side};
 use crate::options::Options;
 use crate::placement::{Place, Placement};
 use crate::run::{ByPartition, Run, TopicPartition};
@@ -68,6 +68,13 @@ impl Account {
             return;
         }
         let seq = line.seq;
+        if let Some(messages) = Messages::of(&line.entry) {
+            // A sample shows a message that a summary already accounts for.
+            if !messages.is_sample {
+                self.add_messages(instance, seq, &messages);
+            }
+            return;
+        }
         match &line.entry {
             Entry::Starting(entry) => {
                 if let Some(run) = entry.run {
@@ -80,13 +87,6 @@ impl Account {
                 }
             }
             Entry::TopicFound(entry) => self.clusters.extend(entry.cluster_id.clone()),
-            Entry::Delivered(entry) => {
-                let range = Range::one(entry.partition, entry.offset, Some((entry.run, entry.pseq)));
-                self.acknowledge(instance, entry.run, &entry.topic, &range);
-            }
-            Entry::DeliveredSummary(entry) => {
-                entry.ranges.iter().for_each(|range| self.acknowledge(instance, entry.run, &entry.topic, range));
-            }
             Entry::NotDelivered(entry) => self.run(entry.run, instance).not_delivered(entry),
             Entry::RunClosed(entry) => self.run(entry.run, instance).close(entry),
             Entry::Assigned(entry) => {
@@ -101,21 +101,6 @@ impl Account {
                 let event = (entry.partition, Event::of_reset(entry));
                 self.group(&entry.group_id).add_events(instance, seq, &entry.topic, [event].into_iter());
             }
-            Entry::Received(entry) => {
-                let range = Range::one(entry.partition, entry.offset, entry.run.zip(entry.pseq));
-                self.receive(instance, seq, &entry.group_id, &entry.topic, &range);
-            }
-            Entry::ReceivedSummary(entry) => {
-                entry.ranges.iter().for_each(|range| self.receive(instance, seq, &entry.group_id, &entry.topic, range));
-                let counts = &mut self.group(&entry.group_id).member(instance).counts;
-                counts.bad = entry.bad.values().fold(counts.bad, |sum, count| sum.saturating_add(*count));
-            }
-            // A sample shows a message that a summary already accounts for.
-            Entry::BadMessage(entry) if !entry.sample => {
-                let range = Range::one(entry.partition, entry.offset, entry.run.zip(entry.pseq));
-                self.receive(instance, seq, &entry.group_id, &entry.topic, &range);
-                self.group(&entry.group_id).member(instance).counts.bad += 1;
-            }
             Entry::Stopped(entry) => {
                 known.stated_count = entry.count;
             }
@@ -123,22 +108,25 @@ impl Account {
                 known.has_unusable_line = true;
                 self.not_understood += 1;
             }
-            Entry::BadMessage(_) | Entry::Other => {}
+            // An event, or messages, which were added above.
+            Entry::Other
+            | Entry::Delivered(_)
+            | Entry::DeliveredSummary(_)
+            | Entry::Received(_)
+            | Entry::ReceivedSummary(_)
+            | Entry::BadMessage(_) => {}
         }
     }
 
     /// Whether a line that was read before says nothing that is not in the account. Only the claims about offsets are compared,
     /// because the account does not keep the lines.
     fn agrees_with(&self, line: &Line) -> bool {
-        let contains = |offsets: Option<&ByPartition>, topic: &str, range: &Range| {
-            let recorded = offsets.and_then(|offsets| offsets.get(&TopicPartition::new(topic, range.partition)));
-            range.is_valid()
-                && recorded.is_some_and(|recorded| total_length(&overlaps_of(recorded, range)) == range.count())
-        };
-        let received = |group: &str| self.groups.get(group).map(|group| &group.offsets);
         let (instance, seq) = (line.instance.as_str(), line.seq);
         if !is_in_scope(&self.options, &line.entry) {
             return true;
+        }
+        if let Some(messages) = Messages::of(&line.entry) {
+            return messages.is_sample || self.has_offsets(&messages);
         }
         match &line.entry {
             Entry::Assigned(entry) => self
@@ -153,32 +141,48 @@ impl Account {
                 let event = (entry.partition, Event::of_reset(entry));
                 group.has_events(instance, seq, &entry.topic, [event].into_iter())
             }),
-            Entry::Delivered(entry) => {
-                contains(Some(&self.acknowledged), &entry.topic, &Range::one(entry.partition, entry.offset, None))
-            }
-            Entry::DeliveredSummary(entry) => {
-                entry.ranges.iter().all(|range| contains(Some(&self.acknowledged), &entry.topic, range))
-            }
-            Entry::Received(entry) => {
-                let range = Range::one(entry.partition, entry.offset, None);
-                contains(received(&entry.group_id), &entry.topic, &range)
-            }
-            Entry::ReceivedSummary(entry) => {
-                entry.ranges.iter().all(|range| contains(received(&entry.group_id), &entry.topic, range))
-            }
-            Entry::BadMessage(entry) if !entry.sample => {
-                let range = Range::one(entry.partition, entry.offset, None);
-                contains(received(&entry.group_id), &entry.topic, &range)
-            }
             Entry::RunClosed(entry) => self.runs.get(&entry.run).is_some_and(|run| run.is_closed_by(entry)),
             _ => true,
         }
+    }
+
+    /// Whether the offsets of all these messages are in the account.
+    fn has_offsets(&self, messages: &Messages<'_>) -> bool {
+        let offsets = match messages.side {
+            Side::Acknowledged { .. } => Some(&self.acknowledged),
+            Side::Received { group } => self.groups.get(group).map(|group| &group.offsets),
+        };
+        messages.ranges().iter().all(|range| {
+            let partition = TopicPartition::new(messages.topic, range.partition);
+            let recorded = offsets.and_then(|offsets| offsets.get(&partition));
+            // An impossible pseq does not matter here, because only the offsets are compared.
+            let has_valid_offsets = Range { run: None, pseq: None, ..*range }.is_valid();
+            let [first, last] = range.offset;
+            has_valid_offsets
+                && recorded.is_some_and(|recorded| total_length(&overlaps(recorded, first, last)) == range.count())
+        })
     }
 
     fn run(&mut self, run: RunId, instance: &str) -> &mut Run {
         let run = self.runs.entry(run).or_default();
         run.instances.insert(instance.to_owned());
         run
+    }
+
+    fn add_messages(&mut self, instance: &str, seq: u64, messages: &Messages<'_>) {
+        let topic = messages.topic;
+        match messages.side {
+            Side::Acknowledged { run } => {
+                messages.ranges().iter().for_each(|range| self.acknowledge(instance, run, topic, range));
+            }
+            Side::Received { group } => {
+                messages.ranges().iter().for_each(|range| self.receive(instance, seq, group, topic, range));
+                if let Some(bad) = messages.bad {
+                    let counts = &mut self.group(group).member(instance).counts;
+                    counts.bad = counts.bad.saturating_add(bad);
+                }
+            }
+        }
     }
 
     fn acknowledge(&mut self, instance: &str, run_id: RunId, topic: &str, range: &Range) {
@@ -276,10 +280,6 @@ impl Account {
             self.deleted.entry(TopicPartition::new(topic, partition)).or_default().insert(first..=last);
         }
     }
-}
-
-fn overlaps_of(set: &RangeInclusiveSet<i64>, range: &Range) -> Vec<(i64, i64)> {
-    overlaps(set, range.offset[0], range.offset[1])
 }
 
 /// Whether the line is about what the audit was asked about. A line that is about no topic is.

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use serde::{Serialize, Serializer};
 
-pub use self::counts::{Count, Effect};
+pub use self::counts::Count;
 pub use self::offenders::{Mentions, OffenderReport, SourceLine};
 use crate::options::Options;
 use crate::reader::Lines;
@@ -43,8 +43,8 @@ pub struct Document {
     /// The exit code of the command.
     exit_code: u8,
     pub(crate) conditions: Conditions,
-    pub(crate) runs: Vec<Run>,
-    pub(crate) groups: Vec<Group>,
+    pub(crate) runs: Vec<RunRow>,
+    pub(crate) groups: Vec<GroupRow>,
     pub(crate) offenders: Vec<OffenderReport>,
     /// Reasons why the evidence is not sufficient.
     pub(crate) doubts: Vec<String>,
@@ -53,9 +53,9 @@ pub struct Document {
     pub(crate) timeline: TimelineReport,
 }
 
-/// One run.
+/// What the report shows about one run.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Run {
+pub(crate) struct RunRow {
     pub(crate) run: String,
     pub(crate) instances: BTreeSet<String>,
     pub(crate) sent: u64,
@@ -65,9 +65,9 @@ pub(crate) struct Run {
     pub(crate) is_closed: bool,
 }
 
-/// One consumer group.
+/// What the report shows about one consumer group.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(crate) struct Group {
+pub(crate) struct GroupRow {
     pub(crate) group_id: String,
     #[serde(serialize_with = "counts::as_map")]
     pub(crate) counts: Vec<Count>,
@@ -103,8 +103,8 @@ impl Document {
             verdict,
             exit_code: verdict.exit_code(),
             conditions,
-            runs: report.runs.iter().map(Run::new).collect(),
-            groups: report.groups.iter().map(Group::new).collect(),
+            runs: report.runs.iter().map(RunRow::new).collect(),
+            groups: report.groups.iter().map(GroupRow::new).collect(),
             offenders: mentions.of_offenders(report),
             doubts: report.doubts.iter().map(ToString::to_string).collect(),
             lines: report.lines,
@@ -129,7 +129,7 @@ impl Document {
     }
 }
 
-impl Run {
+impl RunRow {
     fn new(report: &RunReport) -> Self {
         Self {
             run: report.run.to_string(),
@@ -143,7 +143,7 @@ impl Run {
     }
 }
 
-impl Group {
+impl GroupRow {
     pub(crate) fn new(report: &GroupReport) -> Self {
         let replicas = report.replicas.iter().map(|(instance, replica)| ReplicaCounts {
             instance: instance.clone(),
@@ -154,9 +154,9 @@ impl Group {
         Self { group_id: report.group_id.clone(), counts: counts::counts(report), replicas: replicas.collect() }
     }
 
-    /// The count with this name.
-    pub(crate) fn count(&self, name: &str) -> u64 {
-        self.counts.iter().find(|count| count.name == name).map_or(0, |count| count.value)
+    /// How many messages its replicas received, repeats included.
+    pub(crate) fn received(&self) -> u64 {
+        self.replicas.iter().map(|replica| replica.received).sum()
     }
 }
 

@@ -71,7 +71,7 @@ fn banner(document: &Document) -> Markup {
         Verdict::Proven => {
             format!(
                 "Of {}, every one that the group was owed was received.",
-                plural(acknowledged, "acknowledged message")
+                plural(acknowledged, "acknowledged message", "acknowledged messages")
             )
         }
         Verdict::Violated => format!("{}. They are listed below.", broken(document)),
@@ -87,7 +87,7 @@ fn banner(document: &Document) -> Markup {
     };
     let repeats = match conditions.max_repeats {
         0 => "No repeats are permitted.".to_owned(),
-        most => format!("Each group may have {} (--max-repeats).", plural(most, "repeat")),
+        most => format!("Each group may have {} (--max-repeats).", plural(most, "repeat", "repeats")),
     };
     html! {
         header.(format!("verdict {}", document.verdict.name())) {
@@ -111,7 +111,7 @@ fn banner(document: &Document) -> Markup {
 fn broken(document: &Document) -> String {
     let mut broken = Vec::new();
     for group in &document.groups {
-        for count in group.counts.iter().filter(|count| tables::is_violation(count, document.conditions.max_repeats)) {
+        for count in group.counts.iter().filter(|count| count.is_violation(document.conditions.max_repeats)) {
             let name = count.name.replace('_', " ");
             broken.push(format!("group {}: {} {name}", group.group_id, number(count.value)));
         }
@@ -150,7 +150,7 @@ fn when(document: &Document, axis: &Axis, names: &Names) -> Markup {
             (legend())
             (lanes::partitions(timeline, axis, names))
             h3 { "Messages" }
-            p.note { "Each bar stands for " (plural(timeline.bucket_seconds, "second")) "." }
+            p.note { "Each bar stands for " (plural(timeline.bucket_seconds, "second", "seconds")) "." }
             (charts::charts(timeline, axis))
         }
     }

@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use journal::{Entry, Line, Range};
+use journal::Range;
 use message::RunId;
 
+use crate::effect::Effect;
 use crate::intervals::length;
+use crate::messages::{Messages, Side};
 use crate::run::TopicPartition;
 
 /// How many offenders of each class are named. All of them are counted.
@@ -42,12 +44,18 @@ impl Class {
             Self::Phantom => "phantom",
         }
     }
-}
 
-impl Class {
     /// All classes, in the order of the report.
     pub const ALL: [Self; 6] =
         [Self::Missing, Self::Skipped, Self::Expired, Self::Repeated, Self::ProducedTwice, Self::Phantom];
+
+    /// What such messages mean for the verdict.
+    pub(crate) fn effect(self) -> Effect {
+        match self {
+            Self::Repeated => Effect::Limited,
+            Self::Missing | Self::Skipped | Self::Expired | Self::ProducedTwice | Self::Phantom => Effect::Violation,
+        }
+    }
 
     /// Whether the group did not receive the message.
     pub(crate) fn is_not_received(self) -> bool {
@@ -90,52 +98,43 @@ impl Offender {
         Self { class, group: None, topic, partition, offset: None, key: None, num: None, by: BTreeSet::new() }
     }
 
-    /// Adds what `line` says about this message: its key, its number, and the instance.
-    pub(crate) fn add_details(&mut self, line: &Line) {
-        let (topic, num, ranges): (_, _, &[Range]) = match &line.entry {
-            Entry::Delivered(entry) => {
-                let key = Some((entry.run, entry.pseq));
-                (&entry.topic, Some(entry.num), &[Range::one(entry.partition, entry.offset, key)])
-            }
-            Entry::Received(entry) => {
-                let key = entry.run.zip(entry.pseq);
-                (&entry.topic, Some(entry.num), &[Range::one(entry.partition, entry.offset, key)])
-            }
-            Entry::BadMessage(entry) => {
-                let key = entry.run.zip(entry.pseq);
-                (&entry.topic, None, &[Range::one(entry.partition, entry.offset, key)])
-            }
-            Entry::DeliveredSummary(entry) => (&entry.topic, None, &entry.ranges),
-            Entry::ReceivedSummary(entry) => (&entry.topic, None, &entry.ranges),
-            _ => return,
-        };
-        if *topic != self.topic {
+    /// Adds what a line of `instance` says about this message if it is one of `messages`: its key, its number, and the instance.
+    pub(crate) fn add_details(&mut self, instance: &str, messages: &Messages<'_>) {
+        if messages.topic != self.topic {
             return;
         }
-        let is_received = matches!(line.entry, Entry::Received(_) | Entry::ReceivedSummary(_) | Entry::BadMessage(_));
-        for range in ranges {
-            if range.partition != self.partition || !self.is_in(range) {
+        let is_received = matches!(messages.side, Side::Received { .. });
+        for range in messages.ranges() {
+            if !self.is_in(range) {
                 continue;
             }
             // A repeat raises the question who received the message, a message that was not received the question who sent it.
             if is_received != self.class.is_not_received() {
-                self.by.insert(line.instance.clone());
+                self.by.insert(instance.to_owned());
             }
-            self.num = self.num.or(num);
+            self.num = self.num.or(messages.num);
             if let (Some(offset), Some(run), Some([first, _])) = (self.offset, range.run, range.pseq) {
                 self.key.get_or_insert((run, first + offset.abs_diff(range.offset[0])));
             }
         }
     }
 
-    fn is_in(&self, range: &Range) -> bool {
-        match (self.offset, self.key, range.run.zip(range.pseq)) {
-            (Some(offset), ..) => (range.offset[0]..=range.offset[1]).contains(&offset),
-            (None, Some((run, pseq)), Some((run_of_range, [first, last]))) => {
-                run == run_of_range && (first..=last).contains(&pseq)
+    /// Whether `range`, which is of the same topic, contains this message.
+    pub(crate) fn is_in(&self, range: &Range) -> bool {
+        range.partition == self.partition
+            && match (self.offset, self.key, range.run.zip(range.pseq)) {
+                (Some(offset), ..) => (range.offset[0]..=range.offset[1]).contains(&offset),
+                (None, Some((run, pseq)), Some((run_of_range, [first, last]))) => {
+                    run == run_of_range && (first..=last).contains(&pseq)
+                }
+                _ => false,
             }
-            _ => false,
-        }
+    }
+
+    /// Whether both are the same message. Its offset decides, because an offender that has one gets its key only with its details.
+    pub(crate) fn is_same_message(&self, other: &Self) -> bool {
+        (&self.topic, self.partition, self.offset) == (&other.topic, other.partition, other.offset)
+            && (self.offset.is_some() || self.key == other.key)
     }
 }
 

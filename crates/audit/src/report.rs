@@ -8,6 +8,7 @@ use message::RunId;
 
 use crate::doubt::Doubt;
 use crate::group::Replica;
+use crate::messages::Messages;
 use crate::offender::{Class, NAMED_MAX, Offender, Offenders};
 use crate::reader::Lines;
 
@@ -52,6 +53,13 @@ pub struct RunReport {
     /// Whether the line `run closed` is there. A killed run has none.
     pub is_closed: bool,
     pub(crate) produced_twice: Offenders,
+}
+
+impl RunReport {
+    /// Whether this run shows a violation: the broker acknowledged one of its messages at two offsets.
+    pub(crate) fn is_violated(&self) -> bool {
+        self.produced_twice.count > 0
+    }
 }
 
 /// What one consumer group received.
@@ -106,10 +114,12 @@ impl GroupReport {
     /// Whether this group shows a violation, if it may have at most `max_repeats` repeats.
     #[must_use]
     pub fn is_violated(&self, max_repeats: u64) -> bool {
-        Class::ALL.into_iter().any(|class| {
-            let permitted = if class == Class::Repeated { max_repeats } else { 0 };
-            self.count(class) > permitted
-        })
+        Class::ALL.into_iter().any(|class| self.is_violated_by(class, max_repeats))
+    }
+
+    /// Whether its messages of this class are a violation, if this group may have at most `max_repeats` repeats.
+    pub(crate) fn is_violated_by(&self, class: Class, max_repeats: u64) -> bool {
+        class.effect().is_violation(self.count(class), max_repeats)
     }
 }
 
@@ -130,8 +140,9 @@ impl Report {
     /// The verdict, if each group may have at most `max_repeats` repeats.
     #[must_use]
     pub fn verdict(&self, max_repeats: u64) -> Verdict {
-        let is_produced_twice = self.runs.iter().any(|run| run.produced_twice.count > 0);
-        if is_produced_twice || self.groups.iter().any(|group| group.is_violated(max_repeats)) {
+        if self.runs.iter().any(RunReport::is_violated)
+            || self.groups.iter().any(|group| group.is_violated(max_repeats))
+        {
             Verdict::Violated
         } else if self.doubts.is_empty() {
             Verdict::Proven
@@ -151,10 +162,11 @@ impl Report {
     /// The account keeps intervals only, and the offenders are known only at the end, so the details come from a second pass
     /// over the lines.
     pub fn add_details(&mut self, line: &Line) {
+        let Some(messages) = Messages::of(&line.entry) else { return };
         let in_groups = self.groups.iter_mut().flat_map(|group| &mut group.offenders);
         let in_runs = self.runs.iter_mut().map(|run| &mut run.produced_twice);
         let named = in_groups.chain(in_runs).flat_map(|offenders| &mut offenders.named);
-        named.for_each(|offender| offender.add_details(line));
+        named.for_each(|offender| offender.add_details(&line.instance, &messages));
     }
 
     /// The named offenders: the first of each class.

@@ -18,7 +18,7 @@ use self::latencies::Latencies;
 pub use self::latencies::{LatencyReport, SingleLatencies, SummaryLatencies};
 use self::processes::Processes;
 pub use self::processes::{ProcessReport, StopReport};
-use self::sessions::Sessions;
+use self::sessions::SessionLog;
 pub use self::sessions::{RebalanceReport, ResetReport, SessionReport};
 pub use self::time::Time;
 use crate::instance::Instance;
@@ -32,7 +32,7 @@ pub struct Timeline {
     /// Which lines were added, because log shippers deliver some of them twice.
     instances: BTreeMap<String, Instance>,
     processes: Processes,
-    sessions: Sessions,
+    sessions: SessionLog,
     buckets: Buckets,
     acknowledged: Latencies,
     received: BTreeMap<String, Latencies>,
@@ -153,16 +153,6 @@ impl Timeline {
             clock_steps_back: self.processes.steps_back,
             lines_not_shown: self.not_kept + self.processes.not_kept + self.sessions.not_kept,
         }
-    }
-}
-
-impl TimelineReport {
-    /// The times of the earliest and the latest line.
-    #[must_use]
-    pub fn span(&self) -> Option<(Time, Time)> {
-        let first = self.processes.iter().map(|process| process.first).min()?;
-        let last = self.processes.iter().map(|process| process.last).max()?;
-        Some((first, last))
     }
 }
 

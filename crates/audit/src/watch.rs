@@ -14,10 +14,10 @@ use serde::Serialize;
 
 use self::ages::Ages;
 use crate::account::Account;
-use crate::document::{Group, Mentions, OffenderReport};
+use crate::document::{GroupRow, Mentions, OffenderReport};
 use crate::offender::Class;
 use crate::reader::Lines;
-use crate::report::{Report, Verdict};
+use crate::report::{Report, RunReport, Verdict};
 
 /// How long something must last that lines on their way could explain.
 const SETTLED: Duration = Duration::from_secs(10);
@@ -44,7 +44,7 @@ pub struct State {
     pub so_far: &'static str,
     /// Acknowledged messages.
     pub acknowledged: u64,
-    groups: Vec<Group>,
+    groups: Vec<GroupRow>,
     /// The named offenders.
     pub offenders: Vec<OffenderReport>,
     /// Why the evidence is not sufficient.
@@ -87,13 +87,15 @@ impl Watch {
             let list = if !is_behind && self.ages.is_settled(doubt, now) { &mut doubts } else { &mut pending };
             list.push(doubt.to_string());
         }
-        let groups: Vec<Group> = report.groups.iter().map(Group::new).collect();
-        let mut is_violated = report.groups.iter().any(|group| group.count(Class::Repeated) > self.max_repeats);
-        is_violated |= report.runs.iter().any(|run| run.produced_twice.count > 0);
-        for group in groups.iter().filter(|_| !is_behind) {
-            let (settled, unsettled) = self.ages.violations(group, now);
-            is_violated |= settled;
-            pending.extend(unsettled);
+        let mut is_violated = report.runs.iter().any(RunReport::is_violated);
+        for group in &report.groups {
+            // Repeats rest on lines that are there. Other violations may also rest on lines that are still on their way.
+            is_violated |= group.is_violated_by(Class::Repeated, self.max_repeats);
+            if !is_behind {
+                let (settled, unsettled) = self.ages.violations(group, self.max_repeats, now);
+                is_violated |= settled;
+                pending.extend(unsettled);
+            }
         }
         let acknowledged = report.runs.iter().map(|run| run.acknowledged).sum();
         // What is pending is no doubt, but without anything acknowledged there is nothing to prove.
@@ -106,7 +108,7 @@ impl Watch {
         State {
             so_far: verdict.name(),
             acknowledged,
-            groups,
+            groups: report.groups.iter().map(GroupRow::new).collect(),
             offenders: mentions.of_offenders(&report),
             doubts,
             pending,
@@ -148,11 +150,8 @@ impl State {
     /// The state in one line, for a terminal.
     #[must_use]
     pub fn summary(&self) -> String {
-        let received: Vec<String> = self
-            .groups
-            .iter()
-            .map(|group| format!("{} received {}", group.group_id, group.count("received")))
-            .collect();
+        let received: Vec<String> =
+            self.groups.iter().map(|group| format!("{} received {}", group.group_id, group.received())).collect();
         format!(
             "so far {}: acknowledged {}, {}; offenders {}, doubts {}, pending {}; lines {}",
             self.so_far,

@@ -62,6 +62,30 @@ pub enum Entry {
     Other,
 }
 
+impl Entry {
+    /// What the field `message` of the line says. [`Entry::Other`] does not keep it, and this is `Other` then.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Starting(_) => "service starting",
+            Self::TopicFound(_) => "topic found",
+            Self::Delivered(_) => "message delivered",
+            Self::DeliveredSummary(_) => "messages delivered",
+            Self::NotDelivered(_) => "messages not delivered",
+            Self::RunClosed(_) => "run closed",
+            Self::Assigned(_) => "partitions assigned",
+            Self::Revoked(_) => "partitions revoked",
+            Self::Lost(_) => "partitions lost",
+            Self::PositionReset(_) => "position reset",
+            Self::Received(_) => "message received",
+            Self::ReceivedSummary(_) => "messages received",
+            Self::BadMessage(_) => "bad message skipped",
+            Self::Stopped(_) => "service stopped",
+            Self::Other => "Other",
+        }
+    }
+}
+
 /// `service starting`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Starting {
@@ -313,4 +337,49 @@ pub struct NextOffset {
     pub partition: i32,
     /// The offset after the last processed one.
     pub offset: i64,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_name_of_an_entry_is_the_message_of_its_line() {
+        let run = r#""run":"0198f0c2a1b27c3d8e4f5a6b7c8d9e0f""#;
+        let one = format!(r#""num":0,"ts":"x","topic":"t","partition":0,"offset":0,"latency_ms":1.5,"pseq":1,{run}"#);
+        let many = format!(
+            r#""count":0,"rate_per_sec":0,"latency_ms":{{"p50":0,"p99":0,"max":0}},"topic":"t","ranges":[],{run}"#
+        );
+        let not_delivered = r#""outcome":"unknown","count":0,"num":[],"pseq":[],"error":"x""#;
+        let totals = r#""accepted":0,"acknowledged":0,"rejected":0,"unknown":0"#;
+        let session = r#""topic":"t","group_id":"g","partitions":[],"owned":[]"#;
+        let lines = [
+            ("service starting", r#""service":"x","version":"1","topic":"t""#.to_owned()),
+            ("topic found", r#""topic":"t","partitions":3"#.to_owned()),
+            ("message delivered", one.clone()),
+            ("messages delivered", format!(r#"{many},"outstanding":0"#)),
+            ("messages not delivered", format!(r#"{not_delivered},"topic":"t","partition":0,{run}"#)),
+            ("run closed", format!(r#"{totals},"topic":"t","partitions":[],{run}"#)),
+            ("partitions assigned", session.to_owned()),
+            ("partitions revoked", session.to_owned()),
+            ("partitions lost", session.to_owned()),
+            ("position reset", r#""topic":"t","group_id":"g","partition":0,"to":5"#.to_owned()),
+            ("message received", format!(r#"{one},"group_id":"g""#)),
+            ("messages received", format!(r#"{many},"group_id":"g""#)),
+            ("bad message skipped", format!(r#"{one},"group_id":"g","kind":"x","payload_bytes":0"#)),
+            ("service stopped", r#""exit_code":0,"reason":"x""#.to_owned()),
+            ("something else", one),
+        ];
+        for (message, fields) in &lines {
+            let entry: Entry = serde_json::from_str(&format!(r#"{{"message":"{message}",{fields}}}"#)).expect(message);
+            assert_eq!(serde_json::to_value(&entry).expect("JSON")["message"], entry.name());
+            assert!(entry.name() == *message || entry == Entry::Other);
+        }
+        // Every kind of line has a line above.
+        let tags = include_str!("entry.rs").lines().filter_map(|line| line.trim().strip_prefix("#[serde(rename = \""));
+        let tags: BTreeSet<&str> = tags.filter_map(|tag| tag.strip_suffix("\")]")).collect();
+        assert_eq!(lines[..lines.len() - 1].iter().map(|(message, _)| *message).collect::<BTreeSet<_>>(), tags);
+    }
 }

@@ -4,21 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
+use crate::effect::Effect;
 use crate::offender::Class;
 use crate::report::GroupReport;
-
-/// What it means for the verdict if a count is above zero.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Effect {
-    /// The guarantee is violated.
-    Violation,
-    /// The guarantee is violated if there are more than `--max-repeats`.
-    Limited,
-    /// There is no proof.
-    NoProof,
-    /// Nothing.
-    None,
-}
 
 /// One count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,29 +21,27 @@ pub struct Count {
     pub meaning: &'static str,
 }
 
+impl Count {
+    /// Whether this count violates the guarantee, if each group may have at most `max_repeats` repeats.
+    pub(crate) fn is_violation(&self, max_repeats: u64) -> bool {
+        self.effect.is_violation(self.value, max_repeats)
+    }
+}
+
 /// All counts of a group, in the order in which they are shown.
 pub(super) fn counts(group: &GroupReport) -> Vec<Count> {
-    use Effect::{Limited, NoProof, None, Violation};
+    use Effect::{NoProof, None};
     let count = |name, value, effect, meaning| Count { name, value, effect, meaning };
+    let offenders = |name, class, meaning| count(name, group.count(class), class.effect(), meaning);
     vec![
         count("received", group.received, None, "received, repeats included"),
         count("distinct", group.distinct, None, "received, each message counted once"),
-        count(
-            "missing",
-            group.count(Class::Missing),
-            Violation,
-            "acknowledged and passed over in a session of a replica",
-        ),
-        count("skipped", group.count(Class::Skipped), Violation, "acknowledged and passed over between two sessions"),
-        count("expired", group.count(Class::Expired), Violation, "deleted by the broker before the group read it"),
-        count("repeated", group.count(Class::Repeated), Limited, "received again"),
-        count("produced_twice", group.count(Class::ProducedTwice), Violation, "on the broker at two offsets"),
-        count(
-            "phantom",
-            group.count(Class::Phantom),
-            Violation,
-            "received although rejected, or beyond the end of its run",
-        ),
+        offenders("missing", Class::Missing, "acknowledged and passed over in a session of a replica"),
+        offenders("skipped", Class::Skipped, "acknowledged and passed over between two sessions"),
+        offenders("expired", Class::Expired, "deleted by the broker before the group read it"),
+        offenders("repeated", Class::Repeated, "received again"),
+        offenders("produced_twice", Class::ProducedTwice, "on the broker at two offsets"),
+        offenders("phantom", Class::Phantom, "received although rejected, or beyond the end of its run"),
         count("in_flight", group.in_flight, NoProof, "acknowledged and not reached by the group yet"),
         count("not_shown", group.not_shown, NoProof, "acknowledged and in no line of a replica; lines may be absent"),
         count("not_owed", group.not_owed, None, "acknowledged before the group began by auto.offset.reset=latest"),

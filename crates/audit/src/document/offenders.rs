@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use journal::{Entry, Line, Range};
+use journal::{Entry, Line, NotDelivered};
 use serde::Serialize;
 
+use crate::messages::Messages;
 use crate::offender::Offender;
 use crate::report::Report;
 use crate::timeline::Time;
@@ -50,14 +51,11 @@ pub struct SourceLine {
     pub message: &'static str,
 }
 
-/// What identifies an offender: the offset, or else the run and pseq.
-type Identity = (String, i32, Option<i64>, Option<(message::RunId, u64)>);
-
 /// Collects the lines that mention the offenders of a report.
 #[derive(Debug, Default)]
 pub struct Mentions {
-    /// The offenders of each partition.
-    by_partition: BTreeMap<i32, Vec<(Identity, BTreeSet<SourceLine>)>>,
+    /// The offenders of each partition, without details.
+    by_partition: BTreeMap<i32, Vec<(Offender, BTreeSet<SourceLine>)>>,
 }
 
 impl Mentions {
@@ -67,72 +65,39 @@ impl Mentions {
         let mut mentions = Self::default();
         for offender in report.offenders() {
             let of_partition = mentions.by_partition.entry(offender.partition).or_default();
-            of_partition.push((identity(offender), BTreeSet::new()));
+            of_partition.push((offender.clone(), BTreeSet::new()));
         }
         mentions
     }
 
     /// Keeps `line` if it mentions an offender, and returns whether it does.
     pub fn add(&mut self, line: &Line) -> bool {
-        let one;
-        let (topic, message, ranges): (_, _, &[Range]) = match &line.entry {
-            Entry::Delivered(entry) => {
-                one = [Range::one(entry.partition, entry.offset, Some((entry.run, entry.pseq)))];
-                (&entry.topic, "message delivered", &one)
-            }
-            Entry::Received(entry) => {
-                one = [Range::one(entry.partition, entry.offset, entry.run.zip(entry.pseq))];
-                (&entry.topic, "message received", &one)
-            }
-            Entry::BadMessage(entry) => {
-                one = [Range::one(entry.partition, entry.offset, entry.run.zip(entry.pseq))];
-                (&entry.topic, "bad message skipped", &one)
-            }
-            Entry::DeliveredSummary(entry) => (&entry.topic, "messages delivered", &entry.ranges),
-            Entry::ReceivedSummary(entry) => (&entry.topic, "messages received", &entry.ranges),
-            Entry::NotDelivered(entry) => {
-                return self.add_not_delivered(line, entry);
-            }
-            _ => return false,
-        };
+        if let Entry::NotDelivered(entry) = &line.entry {
+            return self.add_not_delivered(line, entry);
+        }
+        let Some(messages) = Messages::of(&line.entry) else { return false };
         let mut is_kept = false;
-        for range in ranges {
-            let key = range.run.zip(range.pseq);
-            is_kept |= self.keep(line, topic, range.partition, message, |(_, _, offset, of_offender)| {
-                match (offset, of_offender) {
-                    (Some(offset), _) => (range.offset[0]..=range.offset[1]).contains(offset),
-                    (None, Some((run, pseq))) => {
-                        key.is_some_and(|(of_range, [first, last])| of_range == *run && (first..=last).contains(pseq))
-                    }
-                    (None, None) => false,
-                }
-            });
+        for range in messages.ranges() {
+            is_kept |= self.keep(line, messages.topic, range.partition, |offender| offender.is_in(range));
         }
         is_kept
     }
 
     /// A message that was rejected and received nevertheless has no offset in the producer's line.
-    fn add_not_delivered(&mut self, line: &Line, entry: &journal::NotDelivered) -> bool {
-        self.keep(line, &entry.topic, entry.partition, "messages not delivered", |(_, _, _, key)| {
-            key.is_some_and(|(run, pseq)| {
+    fn add_not_delivered(&mut self, line: &Line, entry: &NotDelivered) -> bool {
+        self.keep(line, &entry.topic, entry.partition, |offender| {
+            offender.key.is_some_and(|(run, pseq)| {
                 run == entry.run && entry.pseq.iter().any(|[first, last]| (*first..=*last).contains(&pseq))
             })
         })
     }
 
-    fn keep(
-        &mut self,
-        line: &Line,
-        topic: &str,
-        partition: i32,
-        message: &'static str,
-        is_mentioned: impl Fn(&Identity) -> bool,
-    ) -> bool {
+    fn keep(&mut self, line: &Line, topic: &str, partition: i32, is_mentioned: impl Fn(&Offender) -> bool) -> bool {
         let mut is_kept = false;
-        for (identity, lines) in self.by_partition.get_mut(&partition).into_iter().flatten() {
-            if identity.0 == topic && lines.len() < LINES_MAX && is_mentioned(identity) {
+        for (offender, lines) in self.by_partition.get_mut(&partition).into_iter().flatten() {
+            if offender.topic == topic && lines.len() < LINES_MAX && is_mentioned(offender) {
                 let (time, instance) = (line.timestamp.millis().map(Time), line.instance.clone());
-                lines.insert(SourceLine { time, instance, seq: line.seq, message });
+                lines.insert(SourceLine { time, instance, seq: line.seq, message: line.entry.name() });
                 is_kept = true;
             }
         }
@@ -146,9 +111,8 @@ impl Mentions {
     }
 
     fn of_offender(&self, offender: &Offender) -> OffenderReport {
-        let wanted = identity(offender);
         let in_partition = self.by_partition.get(&offender.partition);
-        let lines = in_partition.into_iter().flatten().find(|(identity, _)| is_same(identity, &wanted));
+        let lines = in_partition.into_iter().flatten().find(|(known, _)| known.is_same_message(offender));
         OffenderReport {
             class: offender.class.name().replace(' ', "_"),
             group: offender.group.clone(),
@@ -162,13 +126,4 @@ impl Mentions {
             lines: lines.map(|(_, lines)| lines.iter().cloned().collect()).unwrap_or_default(),
         }
     }
-}
-
-fn identity(offender: &Offender) -> Identity {
-    (offender.topic.clone(), offender.partition, offender.offset, offender.key)
-}
-
-/// Whether both identify the same message. Details, which come later, add the key to an offender with an offset.
-fn is_same(one: &Identity, other: &Identity) -> bool {
-    one.0 == other.0 && one.2 == other.2 && (one.2.is_some() || one.3 == other.3)
 }

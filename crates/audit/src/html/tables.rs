@@ -5,7 +5,8 @@ use maud::{Markup, html};
 use super::lanes::clock;
 use super::names::Names;
 use super::text::{millis, number, plural};
-use crate::document::{Count, Document, Effect, Group, OffenderReport};
+use crate::document::{Count, Document, GroupRow, OffenderReport};
+use crate::effect::Effect;
 use crate::report::Verdict;
 use crate::timeline::TimelineReport;
 
@@ -33,7 +34,7 @@ pub(super) fn books(document: &Document, names: &Names) -> Markup {
     }
 }
 
-fn group_book(document: &Document, group: &Group, names: &Names) -> Markup {
+fn group_book(document: &Document, group: &GroupRow, names: &Names) -> Markup {
     let mut replicas: Vec<_> = group.replicas.iter().collect();
     // C2 before C10.
     replicas.sort_by_key(|replica| (names.short(&replica.instance).len(), names.short(&replica.instance)));
@@ -66,18 +67,9 @@ fn group_book(document: &Document, group: &Group, names: &Names) -> Markup {
     }
 }
 
-/// Whether a count breaks a guarantee.
-pub(super) fn is_violation(count: &Count, max_repeats: u64) -> bool {
-    match count.effect {
-        Effect::Violation => count.value > 0,
-        Effect::Limited => count.value > max_repeats,
-        Effect::NoProof | Effect::None => false,
-    }
-}
-
 /// How a count is shown: a sign is added to the colour.
 fn class_of(count: &Count, max_repeats: u64) -> &'static str {
-    if is_violation(count, max_repeats) {
+    if count.is_violation(max_repeats) {
         "bad"
     } else if count.effect == Effect::NoProof && count.value > 0 {
         "doubt"
@@ -173,7 +165,7 @@ pub(super) fn latencies(timeline: &TimelineReport) -> Markup {
                                 }
                                 @if let Some(highest) = of.summaries {
                                     tr {
-                                        td { (what) span.meaning { "the highest value of " (plural(highest.lines, "summary line")) } }
+                                        td { (what) span.meaning { "the highest value of " (plural(highest.lines, "summary line", "summary lines")) } }
                                         td.n { (number(highest.messages)) }
                                         td.n { "≤ " (millis(highest.highest_p50)) }
                                         td.n { "–" }
@@ -194,12 +186,12 @@ pub(super) fn latencies(timeline: &TimelineReport) -> Markup {
     }
 }
 
-/// Every process, for those who read with their fingers and not with their eyes.
+/// Every process as a table, for screen readers: the drawing has most of this only in its positions and tooltips.
 pub(super) fn processes(timeline: &TimelineReport, names: &Names) -> Markup {
     html! {
         section {
             details {
-                summary { "All " (plural(timeline.processes.len() as u64, "process").replace("processs", "processes")) " as a table" }
+                summary { "All " (plural(timeline.processes.len() as u64, "process", "processes")) " as a table" }
                 div.scroll {
                     table {
                         thead { tr { th { "" } th { "instance" } th { "topic" } th { "group or run" } th { "first line" } th { "last line" } th { "end" } } }

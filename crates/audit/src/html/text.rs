@@ -23,9 +23,9 @@ pub(super) fn millis(value: f64) -> String {
     }
 }
 
-/// `count` with the right form of `noun`.
-pub(super) fn plural(count: u64, noun: &str) -> String {
-    format!("{} {noun}{}", number(count), if count == 1 { "" } else { "s" })
+/// `count` with the noun in its singular, `one`, or in its plural, `many`.
+pub(super) fn plural(count: u64, one: &str, many: &str) -> String {
+    format!("{} {}", number(count), if count == 1 { one } else { many })
 }
 
 #[cfg(test)]
@@ -37,5 +37,13 @@ mod tests {
         let grouped = |value| number(value).replace('\u{202f}', ",");
         assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!([0.25, 250.4, 7027.0, 12_345.0].map(millis), ["0.2 ms", "250 ms", "7.03 s", "12.3 s"]);
+    }
+
+    #[test]
+    fn one_has_the_singular_and_every_other_number_the_plural() {
+        assert_eq!(
+            [0, 1, 2].map(|count| plural(count, "process", "processes")),
+            ["0 processes", "1 process", "2 processes"]
+        );
     }
 }

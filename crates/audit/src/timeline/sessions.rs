@@ -81,7 +81,7 @@ enum Change {
 
 /// Collects the lines about sessions, in any order.
 #[derive(Debug, Default)]
-pub(super) struct Sessions {
+pub(super) struct SessionLog {
     /// By instance and number of the line, which is their order within a replica.
     changes: BTreeMap<(String, u64), (Time, Change)>,
     partitions: usize,
@@ -90,7 +90,7 @@ pub(super) struct Sessions {
     pub(super) not_kept: u64,
 }
 
-impl Sessions {
+impl SessionLog {
     pub(super) fn assigned(&mut self, instance: &str, seq: u64, time: Time, entry: &Assigned) {
         self.keep(instance, seq, time, entry.partitions.len(), || Change::Assigned(entry.clone()));
     }

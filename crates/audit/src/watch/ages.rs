@@ -3,74 +3,69 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 
-use journal::{Entry, Line, Range};
+use journal::{Entry, Line};
 
 use super::SETTLED;
-use crate::document::{Effect, Group};
 use crate::doubt::{Doubt, Subject};
 use crate::instance::Instance;
-
-/// A topic and a partition.
-type Place = (String, i32);
+use crate::messages::{Messages, Side};
+use crate::offender::Class;
+use crate::report::GroupReport;
+use crate::run::TopicPartition;
 
 #[derive(Debug, Default)]
 pub(super) struct Ages {
     /// For each partition the highest acknowledged offset, with the times at which it was reached, at most one a second.
-    acknowledged: BTreeMap<Place, VecDeque<(Instant, i64)>>,
+    acknowledged: BTreeMap<TopicPartition, VecDeque<(Instant, i64)>>,
     /// For each group, the topics that it reads.
     topics: BTreeMap<String, BTreeSet<String>>,
     /// For each group, the highest received offset of each partition.
-    received: BTreeMap<String, BTreeMap<Place, i64>>,
+    received: BTreeMap<String, BTreeMap<TopicPartition, i64>>,
     /// The lines of each process, and since when its first missing line has been missing.
     instances: BTreeMap<String, (Instance, Option<(u64, Instant)>)>,
     /// Since when there has been another doubt, by its text without digits.
     doubts: BTreeMap<String, (Instant, Instant)>,
-    /// Since when a count has been above zero.
-    counts: BTreeMap<(String, &'static str), Instant>,
+    /// Since when a group has had a violation of a class.
+    violations: BTreeMap<(String, Class), Instant>,
 }
 
 impl Ages {
     pub(super) fn add(&mut self, line: &Line, now: Instant) {
         self.add_number(line, now);
-        let one;
-        let (topic, group, ranges): (_, _, &[Range]) = match &line.entry {
+        match &line.entry {
             Entry::Starting(entry) => {
                 if let Some(group) = &entry.group_id {
-                    self.topics.entry(group.clone()).or_default().insert(entry.topic.clone());
+                    self.add_topic(group, &entry.topic);
                 }
-                return;
             }
-            Entry::Delivered(entry) => {
-                one = [Range::one(entry.partition, entry.offset, None)];
-                (&entry.topic, None, &one)
+            Entry::Assigned(entry) => self.add_topic(&entry.group_id, &entry.topic),
+            entry => {
+                if let Some(messages) = Messages::of(entry) {
+                    self.add_messages(&messages, now);
+                }
             }
-            Entry::DeliveredSummary(entry) => (&entry.topic, None, &entry.ranges),
-            Entry::Assigned(entry) => (&entry.topic, Some(&entry.group_id), &[]),
-            Entry::Received(entry) => {
-                one = [Range::one(entry.partition, entry.offset, None)];
-                (&entry.topic, Some(&entry.group_id), &one)
-            }
-            Entry::ReceivedSummary(entry) => (&entry.topic, Some(&entry.group_id), &entry.ranges),
-            Entry::BadMessage(entry) => {
-                one = [Range::one(entry.partition, entry.offset, None)];
-                (&entry.topic, Some(&entry.group_id), &one)
-            }
-            _ => return,
-        };
-        // The line that says which topic the group reads may be missing.
-        if let Some(group) = group
-            && !self.topics.get(group).is_some_and(|topics| topics.contains(topic))
-        {
-            self.topics.entry(group.clone()).or_default().insert(topic.clone());
         }
-        for range in ranges {
-            let (place, last) = ((topic.clone(), range.partition), range.offset[1]);
-            match group {
-                Some(group) => {
-                    let highest = self.received.entry(group.clone()).or_default().entry(place).or_insert(last);
+    }
+
+    /// Notes that the group reads the topic. Each line of a replica may be the first one to say so, because those before may be missing.
+    fn add_topic(&mut self, group: &str, topic: &str) {
+        if !self.topics.get(group).is_some_and(|topics| topics.contains(topic)) {
+            self.topics.entry(group.to_owned()).or_default().insert(topic.to_owned());
+        }
+    }
+
+    fn add_messages(&mut self, messages: &Messages<'_>, now: Instant) {
+        if let Side::Received { group } = messages.side {
+            self.add_topic(group, messages.topic);
+        }
+        for range in messages.ranges() {
+            let (partition, last) = (TopicPartition::new(messages.topic, range.partition), range.offset[1]);
+            match messages.side {
+                Side::Received { group } => {
+                    let highest = self.received.entry(group.to_owned()).or_default().entry(partition).or_insert(last);
                     *highest = last.max(*highest);
                 }
-                None => acknowledge(self.acknowledged.entry(place).or_default(), last, now),
+                Side::Acknowledged { .. } => acknowledge(self.acknowledged.entry(partition).or_default(), last, now),
             }
         }
     }
@@ -106,27 +101,29 @@ impl Ages {
     /// Whether messages are in flight to `group` that were acknowledged long ago.
     fn is_behind(&self, group: &str, now: Instant) -> bool {
         let Some(topics) = self.topics.get(group) else { return true };
-        let received = |place| self.received.get(group).and_then(|received| received.get(place)).copied().unwrap_or(-1);
-        let of_group = self.acknowledged.iter().filter(|((topic, _), _)| topics.contains(topic));
-        of_group.into_iter().any(|(place, history)| {
+        let received =
+            |partition| self.received.get(group).and_then(|received| received.get(partition)).copied().unwrap_or(-1);
+        let of_group = self.acknowledged.iter().filter(|(partition, _)| topics.contains(&partition.topic));
+        of_group.into_iter().any(|(partition, history)| {
             let old = history.iter().rev().find(|(since, _)| now.duration_since(*since) >= SETTLED);
-            old.is_some_and(|(_, offset)| *offset > received(place))
+            old.is_some_and(|(_, offset)| *offset > received(partition))
         })
     }
 
-    /// Whether a count of the group that is a violation has been above zero for long; and the counts that have not.
-    pub(super) fn violations(&mut self, group: &Group, now: Instant) -> (bool, Vec<String>) {
+    /// Whether the group has had a violation for long; and those that it has not had for long. Repeats are left out: no line on its way
+    /// explains them.
+    pub(super) fn violations(&mut self, group: &GroupReport, max_repeats: u64, now: Instant) -> (bool, Vec<String>) {
         let (mut is_settled, mut pending) = (false, Vec::new());
-        for count in group.counts.iter().filter(|count| count.effect == Effect::Violation) {
-            let key = (group.group_id.clone(), count.name);
-            if count.value == 0 {
-                self.counts.remove(&key);
+        for class in Class::ALL.into_iter().filter(|class| *class != Class::Repeated) {
+            let key = (group.group_id.clone(), class);
+            if !group.is_violated_by(class, max_repeats) {
+                self.violations.remove(&key);
                 continue;
             }
-            if now.duration_since(*self.counts.entry(key).or_insert(now)) >= SETTLED {
+            if now.duration_since(*self.violations.entry(key).or_insert(now)) >= SETTLED {
                 is_settled = true;
             } else {
-                pending.push(format!("group {}: {} {}", group.group_id, count.value, count.name.replace('_', " ")));
+                pending.push(format!("group {}: {} {}", group.group_id, group.count(class), class.name()));
             }
         }
         (is_settled, pending)
