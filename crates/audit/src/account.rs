@@ -68,10 +68,10 @@ impl Account {
             return;
         }
         let seq = line.seq;
-        if let Some(messages) = Messages::of(&line.entry) {
+        if let Some(messages) = &Messages::of(&line.entry) {
             // A sample shows a message that a summary already accounts for.
-            if !messages.is_sample {
-                self.add_messages(instance, seq, &messages);
+            if !messages.is_sample() {
+                self.add_messages(instance, seq, messages);
             }
             return;
         }
@@ -125,8 +125,8 @@ impl Account {
         if !is_in_scope(&self.options, &line.entry) {
             return true;
         }
-        if let Some(messages) = Messages::of(&line.entry) {
-            return messages.is_sample || self.has_offsets(&messages);
+        if let Some(messages) = &Messages::of(&line.entry) {
+            return messages.is_sample() || self.has_offsets(messages);
         }
         match &line.entry {
             Entry::Assigned(entry) => self
@@ -177,7 +177,7 @@ impl Account {
             }
             Side::Received { group } => {
                 messages.ranges().iter().for_each(|range| self.receive(instance, seq, group, topic, range));
-                if let Some(bad) = messages.bad {
+                if let Some(bad) = messages.bad() {
                     let counts = &mut self.group(group).member(instance).counts;
                     counts.bad = counts.bad.saturating_add(bad);
                 }
@@ -194,7 +194,9 @@ impl Account {
         let partition = TopicPartition::new(topic, range.partition);
         let offsets = self.acknowledged.entry(partition.clone()).or_default();
         let run = self.runs.entry(run_id).or_default();
-        run.instances.insert(instance.to_owned());
+        if !run.instances.contains(instance) {
+            run.instances.insert(instance.to_owned());
+        }
         self.offset_conflicts += run.acknowledge(run_id, &partition, range, offsets);
         let [first, last] = range.offset;
         offsets.insert(first..=last);
@@ -206,8 +208,11 @@ impl Account {
 
     fn receive(&mut self, instance: &str, seq: u64, group: &str, topic: &str, range: &Range) {
         if range.is_valid() {
-            let conflicts = self.group(group).receive(instance, seq, topic, range);
-            self.offset_conflicts += conflicts;
+            let group = match self.groups.get_mut(group) {
+                Some(known) => known,
+                None => self.groups.entry(group.to_owned()).or_default(),
+            };
+            self.offset_conflicts += group.receive(instance, seq, topic, range);
         } else {
             self.impossible += 1;
             self.note_unusable_line(instance);

@@ -10,13 +10,8 @@ use message::RunId;
 pub(crate) struct Messages<'l> {
     pub(crate) topic: &'l str,
     pub(crate) side: Side<'l>,
-    /// The number of the message, if the line is about a single one and states it.
-    pub(crate) num: Option<u64>,
-    /// How many of the messages could not be decoded, if the line counts them.
-    pub(crate) bad: Option<u64>,
-    /// Whether the line only shows an example of the messages that a summary accounts for.
-    pub(crate) is_sample: bool,
     ranges: Ranges<'l>,
+    entry: &'l Entry,
 }
 
 /// Which side of the broker wrote the line.
@@ -37,35 +32,54 @@ enum Ranges<'l> {
 impl<'l> Messages<'l> {
     /// The messages that a line with this content is about. `None` if it shows no message as acknowledged or received.
     pub(crate) fn of(entry: &'l Entry) -> Option<Self> {
-        Some(match entry {
-            Entry::Delivered(entry) => {
-                let range = Range::one(entry.partition, entry.offset, Some((entry.run, entry.pseq)));
-                Self { num: Some(entry.num), ..Self::acknowledged(&entry.topic, entry.run, Ranges::One(range)) }
+        let one = |partition, offset, key| Ranges::One(Range::one(partition, offset, key));
+        let (topic, side, ranges) = match entry {
+            Entry::Delivered(line) => {
+                let range = one(line.partition, line.offset, Some((line.run, line.pseq)));
+                (&line.topic, Side::Acknowledged { run: line.run }, range)
             }
-            Entry::DeliveredSummary(entry) => Self::acknowledged(&entry.topic, entry.run, Ranges::Many(&entry.ranges)),
-            Entry::Received(entry) => {
-                let range = Range::one(entry.partition, entry.offset, entry.run.zip(entry.pseq));
-                Self { num: Some(entry.num), ..Self::received(&entry.topic, &entry.group_id, Ranges::One(range)) }
+            Entry::DeliveredSummary(line) => {
+                (&line.topic, Side::Acknowledged { run: line.run }, Ranges::Many(&line.ranges))
             }
-            Entry::ReceivedSummary(entry) => {
-                let bad = entry.bad.values().fold(0_u64, |sum, count| sum.saturating_add(*count));
-                Self { bad: Some(bad), ..Self::received(&entry.topic, &entry.group_id, Ranges::Many(&entry.ranges)) }
+            Entry::Received(line) => {
+                let range = one(line.partition, line.offset, line.run.zip(line.pseq));
+                (&line.topic, Side::Received { group: &line.group_id }, range)
             }
-            Entry::BadMessage(entry) => {
-                let range = Range::one(entry.partition, entry.offset, entry.run.zip(entry.pseq));
-                let messages = Self::received(&entry.topic, &entry.group_id, Ranges::One(range));
-                Self { bad: Some(1), is_sample: entry.sample, ..messages }
+            Entry::ReceivedSummary(line) => {
+                (&line.topic, Side::Received { group: &line.group_id }, Ranges::Many(&line.ranges))
+            }
+            Entry::BadMessage(line) => {
+                let range = one(line.partition, line.offset, line.run.zip(line.pseq));
+                (&line.topic, Side::Received { group: &line.group_id }, range)
             }
             _ => return None,
-        })
+        };
+        Some(Self { topic, side, ranges, entry })
     }
 
-    fn acknowledged(topic: &'l str, run: RunId, ranges: Ranges<'l>) -> Self {
-        Self { topic, side: Side::Acknowledged { run }, num: None, bad: None, is_sample: false, ranges }
+    /// The number of the message, if the line is about a single one and states it.
+    pub(crate) fn num(&self) -> Option<u64> {
+        match self.entry {
+            Entry::Delivered(line) => Some(line.num),
+            Entry::Received(line) => Some(line.num),
+            _ => None,
+        }
     }
 
-    fn received(topic: &'l str, group: &'l str, ranges: Ranges<'l>) -> Self {
-        Self { topic, side: Side::Received { group }, num: None, bad: None, is_sample: false, ranges }
+    /// How many of the messages could not be decoded, if the line counts them.
+    pub(crate) fn bad(&self) -> Option<u64> {
+        match self.entry {
+            Entry::ReceivedSummary(line) => {
+                Some(line.bad.values().fold(0, |sum: u64, count| sum.saturating_add(*count)))
+            }
+            Entry::BadMessage(_) => Some(1),
+            _ => None,
+        }
+    }
+
+    /// Whether the line only shows an example of the messages that a summary accounts for.
+    pub(crate) fn is_sample(&self) -> bool {
+        matches!(self.entry, Entry::BadMessage(line) if line.sample)
     }
 
     /// The messages as ranges. The range of a single message can be impossible, see [`Range::is_valid`].
@@ -101,7 +115,7 @@ mod tests {
             let [single, summary] = [&single, &summary].map(|entry| Messages::of(entry).unwrap());
             assert_eq!((single.topic, single.ranges()), (summary.topic, summary.ranges()));
             assert_eq!(format!("{:?}", single.side), format!("{:?}", summary.side));
-            assert_eq!((single.num, summary.num), (Some(7), None));
+            assert_eq!((single.num(), summary.num()), (Some(7), None));
         }
     }
 
@@ -111,7 +125,7 @@ mod tests {
         for (sample, is_sample) in [("", false), (r#","sample":true"#, true)] {
             let entry = entry("bad message skipped", &format!("{fields}{sample}"));
             let messages = Messages::of(&entry).unwrap();
-            assert_eq!((messages.is_sample, messages.bad), (is_sample, Some(1)));
+            assert_eq!((messages.is_sample(), messages.bad()), (is_sample, Some(1)));
             assert_eq!(messages.ranges(), [Range::one(3, 11, None)]);
         }
         assert!(Messages::of(&Entry::Other).is_none());

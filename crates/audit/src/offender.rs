@@ -112,7 +112,7 @@ impl Offender {
             if is_received != self.class.is_not_received() {
                 self.by.insert(instance.to_owned());
             }
-            self.num = self.num.or(messages.num);
+            self.num = self.num.or(messages.num());
             if let (Some(offset), Some(run), Some([first, _])) = (self.offset, range.run, range.pseq) {
                 self.key.get_or_insert((run, first + offset.abs_diff(range.offset[0])));
             }

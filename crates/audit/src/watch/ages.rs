@@ -62,7 +62,11 @@ impl Ages {
             let (partition, last) = (TopicPartition::new(messages.topic, range.partition), range.offset[1]);
             match messages.side {
                 Side::Received { group } => {
-                    let highest = self.received.entry(group.to_owned()).or_default().entry(partition).or_insert(last);
+                    let received = match self.received.get_mut(group) {
+                        Some(known) => known,
+                        None => self.received.entry(group.to_owned()).or_default(),
+                    };
+                    let highest = received.entry(partition).or_insert(last);
                     *highest = last.max(*highest);
                 }
                 Side::Acknowledged { .. } => acknowledge(self.acknowledged.entry(partition).or_default(), last, now),
