@@ -264,7 +264,9 @@ impl ConsumerContext for Group {
         if let Err(error) = answered {
             warn!(%error, "rebalance failed");
         }
-        self.restore_positions(consumer, &new);
+        if let Err(error) = self.restore_positions(consumer, &new) {
+            warn!(%error, "positions not restored");
+        }
     }
 
     fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {

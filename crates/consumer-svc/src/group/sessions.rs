@@ -7,7 +7,6 @@ use journal::Beginnings;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::error::KafkaResult;
 use rdkafka::{Offset, TopicPartitionList};
-use tracing::warn;
 
 use super::Group;
 use crate::beginnings::{self, Expired};
@@ -75,21 +74,24 @@ impl Group {
     }
 
     /// Sets the positions of the partitions that this replica keeps, which are all but the `new` ones. A rebalance pauses all partitions,
-    /// and resumes those that stay from a position that may be wrong, see [`Inbox::take`].
-    pub(super) fn restore_positions(&self, consumer: &BaseConsumer<Self>, new: &[i32]) {
+    /// and resumes those that stay from a position that may be wrong, see [`Inbox::take`](crate::native::inbox::Inbox::take).
+    ///
+    /// # Errors
+    /// librdkafka cannot set a position.
+    pub(super) fn restore_positions(&self, consumer: &BaseConsumer<Self>, new: &[i32]) -> KafkaResult<()> {
         let mut kept: BTreeMap<i32, i64> = self.state().positions.next().into_iter().collect();
         kept.retain(|partition, _| !new.contains(partition));
         if kept.is_empty() {
-            return;
+            return Ok(());
         }
-        let restored = consumer.position().and_then(|mut positions| {
-            self.correct(&mut positions, &kept)?;
-            // Without a timeout, this takes effect before the next message and waits for nothing.
-            consumer.seek_partitions(positions, Duration::ZERO).map(drop)
-        });
-        if let Err(error) = restored {
-            warn!(%error, "positions not restored");
+        let mut positions = consumer.position()?;
+        self.correct(&mut positions, &kept)?;
+        // librdkafka refuses an empty list: nothing was received yet.
+        if positions.count() == 0 {
+            return Ok(());
         }
+        // Without a timeout, this takes effect before the next message and waits for nothing.
+        consumer.seek_partitions(positions, Duration::ZERO).map(drop)
     }
 
     /// Turns librdkafka's positions into those of `kept`, of which it knows a position.

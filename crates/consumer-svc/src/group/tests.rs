@@ -94,13 +94,35 @@ fn a_kept_partition_continues_after_the_last_message_that_was_noted_whatever_lib
         noted.unwrap();
     }
     // librdkafka has recorded position 5.
-    group.restore_positions(consumer, &[]);
+    group.restore_positions(consumer, &[]).unwrap();
     let mut received = ReceivedCounts::default();
     while received.total() < 3 {
         assert!(Instant::now() < until);
         inbox.wait(Duration::from_millis(10));
         group.receive_batch(consumer, inbox, 5, &mut received).unwrap();
     }
+    assert_eq!(group.state().positions.processed().collect::<Vec<_>>(), [(0, Some(5))]);
+}
+
+#[test]
+fn a_kept_partition_whose_position_is_right_or_not_known_yet_continues_where_it_was() {
+    let setup = setup();
+    let (consumer, inbox, until) = (&setup.consumer, &setup.inbox, setup.until);
+    let group = consumer.context();
+    // librdkafka knows no position yet.
+    group.restore_positions(consumer, &[]).unwrap();
+    let mut received = ReceivedCounts::default();
+    let mut receive = |count| {
+        while received.total() < count {
+            assert!(Instant::now() < until);
+            inbox.wait(Duration::from_millis(10));
+            let left = usize::try_from(count - received.total()).unwrap();
+            group.receive_batch(consumer, inbox, left, &mut received).unwrap();
+        }
+    };
+    receive(3);
+    group.restore_positions(consumer, &[]).unwrap();
+    receive(5);
     assert_eq!(group.state().positions.processed().collect::<Vec<_>>(), [(0, Some(5))]);
 }
 
@@ -126,7 +148,7 @@ fn an_error_before_the_first_message_and_a_rebalance_after_it_skip_no_message() 
     // What a rebalance does to a partition that stays.
     consumer.pause(&partition).unwrap();
     consumer.resume(&partition).unwrap();
-    group.restore_positions(consumer, &[]);
+    group.restore_positions(consumer, &[]).unwrap();
     while received.total() < 5 {
         assert!(Instant::now() < until, "{} received", received.total());
         inbox.wait(Duration::from_millis(10));
