@@ -33,7 +33,8 @@ remove_containers() {
   compose down -v -t 5
   touch "$work/.env" && external down -t 5
 } >/dev/null 2>&1
-trap 'remove_containers; rm -rf "$work"' EXIT
+evidence=
+trap '[[ -z $evidence ]] || kill "$evidence" || true; remove_containers; rm -rf "$work"' EXIT
 
 show_state() {
   compose ps -a
@@ -133,6 +134,7 @@ wait_for 60 "everything is consumed and committed" nothing_left
 compose stop consumer
 kill "$evidence"
 wait "$evidence"
+evidence=
 expect_proven "$REPEATS_MAX" "$work"/evidence/*.log
 expect_no_proof_without_a_line "$REPEATS_MAX" "$work"/evidence/*.log
 # The same by the image of the audit, which needs no Rust on the machine.

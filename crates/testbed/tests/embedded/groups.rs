@@ -167,6 +167,7 @@ fn ten_partitions_are_shared(replicas: usize, expected: &[usize]) {
             owned.map(|owned| 10 * owned),
             "each replica receives the messages of its partitions"
         );
+        assert!(!replica.text().contains("\"level\":\"WARN\""), "joining is nothing unusual: {}", replica.text());
     }
     replicas.iter_mut().for_each(stop);
     let report = report(replicas.iter().chain([&producer]));
