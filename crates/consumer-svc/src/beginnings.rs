@@ -74,10 +74,24 @@ pub(crate) fn find<C: ConsumerContext>(
     let time_left = || deadline.saturating_duration_since(Instant::now());
     let committed = committed(consumer, topic, partitions, asked_at + TIMEOUT / 2);
     // In a request for offsets by time, the logical offsets stand for the start and the end of the log.
-    let limit = |partitions: &[i32], limit| {
+    let offsets_at = |partitions: &[i32], limit| {
         answers(list(topic, partitions, limit).and_then(|list| consumer.offsets_for_times(list, time_left())))
     };
-    let start = limit(partitions, Offset::Beginning);
+    let start = offsets_at(partitions, Offset::Beginning);
+    let found = decide(partitions, &committed, &start, reset, |partitions| offsets_at(partitions, Offset::End));
+    debug!(partitions = partitions.len(), elapsed_ms = asked_at.elapsed().as_millis() as u64, "beginnings found");
+    found
+}
+
+/// Where sessions of these partitions begin, given the committed offsets, the starts of the logs, and, asked for only if it matters, their
+/// ends.
+fn decide(
+    partitions: &[i32],
+    committed: &Answers,
+    start: &Answers,
+    reset: AutoOffsetReset,
+    end_of: impl FnOnce(&[i32]) -> Answers,
+) -> Found {
     let start_of = |partition: i32| start.get(&partition).copied().flatten();
     let mut begin = Beginnings::default();
     let mut to_reset = Vec::new();
@@ -96,11 +110,10 @@ pub(crate) fn find<C: ConsumerContext>(
     }
     let (offsets, resets) = match reset {
         AutoOffsetReset::Earliest => (start.clone(), &mut begin.earliest),
-        AutoOffsetReset::Latest if !to_reset.is_empty() => (limit(&to_reset, Offset::End), &mut begin.latest),
+        AutoOffsetReset::Latest if !to_reset.is_empty() => (end_of(&to_reset), &mut begin.latest),
         // librdkafka reports the error itself, once the partitions are assigned without an offset.
         AutoOffsetReset::Latest | AutoOffsetReset::Error => (Answers::new(), &mut begin.latest),
     };
-    debug!(partitions = partitions.len(), elapsed_ms = asked_at.elapsed().as_millis() as u64, "beginnings found");
     let mut expired = Vec::new();
     for partition in to_reset {
         let Some(to) = offsets.get(&partition).copied().flatten() else {
@@ -171,6 +184,45 @@ fn answers(result: KafkaResult<TopicPartitionList>) -> Answers {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Partition 0 has a committed offset, that of 1 is below the start of the log, 2 has none, and nobody has answered for 3.
+    fn decide_for_four(reset: AutoOffsetReset) -> Found {
+        let committed = Answers::from([(0, Some(7)), (1, Some(50)), (2, None)]);
+        let start = Answers::from([(0, Some(7)), (1, Some(100)), (2, Some(0)), (3, Some(0))]);
+        decide(&[0, 1, 2, 3], &committed, &start, reset, |asked| {
+            assert_eq!(asked, [1, 2], "the ends of other partitions do not matter");
+            Answers::from([(1, Some(200)), (2, Some(30))])
+        })
+    }
+
+    #[test]
+    fn a_session_begins_at_the_committed_offset_and_is_reset_where_there_is_none_or_it_was_deleted() {
+        let known = Beginnings { committed: vec![(0, 7)], unknown: vec![3], ..Beginnings::default() };
+        let expired = |to| vec![Expired { partition: 1, committed: 50, log_start: 100, to }];
+        let earliest = decide_for_four(AutoOffsetReset::Earliest);
+        assert_eq!(earliest.begin, Beginnings { earliest: vec![(1, 100), (2, 0)], ..known.clone() });
+        assert_eq!(earliest.expired, expired(100));
+        let latest = decide_for_four(AutoOffsetReset::Latest);
+        assert_eq!(latest.begin, Beginnings { latest: vec![(1, 200), (2, 30)], ..known.clone() });
+        assert_eq!(latest.expired, expired(200));
+        let error = decide_for_four(AutoOffsetReset::Error);
+        assert_eq!(error.begin, Beginnings { unknown: vec![3, 1, 2], ..known });
+        assert!(error.expired.is_empty());
+    }
+
+    #[test]
+    fn without_answers_librdkafka_decides_and_a_committed_offset_counts_although_the_start_is_not_known() {
+        let nothing = Answers::new();
+        for reset in [AutoOffsetReset::Earliest, AutoOffsetReset::Latest, AutoOffsetReset::Error] {
+            let found = decide(&[0, 1], &Answers::from([(0, Some(7))]), &nothing, reset, |_| Answers::new());
+            let expected = Beginnings { committed: vec![(0, 7)], unknown: vec![1], ..Beginnings::default() };
+            assert_eq!((found.begin, found.expired), (expected, Vec::new()));
+        }
+        // The end of the log is not known either.
+        let none = Answers::from([(0, None)]);
+        let found = decide(&[0], &none, &nothing, AutoOffsetReset::Latest, |_| Answers::new());
+        assert_eq!(found.begin, Beginnings { unknown: vec![0], ..Beginnings::default() });
+    }
 
     #[test]
     fn a_session_whose_committed_offset_was_deleted_begins_there_in_the_log() {

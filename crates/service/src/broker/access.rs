@@ -160,7 +160,7 @@ impl Access {
     /// # Errors
     /// The account is refused, or the client reports a fatal error.
     pub fn check<C: ClientContext>(&self, client: &Client<C>, answer_pending: bool) -> Result<(), Failure> {
-        let is_due = !answer_pending && self.state().is_probe_due(Instant::now());
+        let is_due = !answer_pending && self.state().take_probe(Instant::now());
         if is_due {
             self.request_metadata(client, LOOP_PROBE_TIMEOUT, true);
         }

@@ -123,8 +123,8 @@ impl AccessState {
         (obstacle.lasts(now) >= WARN_AFTER).then_some(obstacle.kind)
     }
 
-    /// Whether it is time to ask the broker if the obstacle still exists. Returns `true` at most once a second.
-    pub(super) fn is_probe_due(&mut self, now: Instant) -> bool {
+    /// Returns, at most once a second, that it is time to ask the broker if the obstacle still exists.
+    pub(super) fn take_probe(&mut self, now: Instant) -> bool {
         let is_due = self.obstacle.is_some()
             && self.probed_at.is_none_or(|at| now.saturating_duration_since(at) >= PROBE_INTERVAL);
         if is_due {
@@ -276,11 +276,11 @@ mod tests {
     #[test]
     fn a_probe_is_due_once_a_second_while_there_is_an_obstacle() {
         let now = Instant::now();
-        assert!(!AccessState::default().is_probe_due(now));
+        assert!(!AccessState::default().take_probe(now));
         let mut state = state(Kind::Unreachable, now);
-        assert!(state.is_probe_due(now) && !state.is_probe_due(now) && state.is_probe_due(now + SECOND));
+        assert!(state.take_probe(now) && !state.take_probe(now) && state.take_probe(now + SECOND));
         state.confirm_metadata();
-        assert!(!state.is_probe_due(now + 2 * SECOND));
+        assert!(!state.take_probe(now + 2 * SECOND));
     }
 
     #[test]
