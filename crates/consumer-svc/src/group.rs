@@ -38,6 +38,15 @@ pub(crate) struct State {
     pub(crate) no_offset: Option<String>,
 }
 
+impl State {
+    /// Keeps the error of a callback, which has nobody to return it to, for the loop.
+    fn keep_error(&mut self, written: io::Result<()>) {
+        if let Err(error) = written {
+            self.write_error.get_or_insert(error);
+        }
+    }
+}
+
 /// The callbacks.
 pub(crate) struct Group {
     access: Arc<Access>,
@@ -48,15 +57,6 @@ pub(crate) struct Group {
     /// Where the messages of assigned partitions go. Weak, because the inbox keeps the consumer, which keeps this.
     inbox: OnceLock<Weak<Inbox<Self>>>,
     state: Mutex<State>,
-}
-
-impl State {
-    /// Keeps the error of a callback, which has nobody to return it to, for the loop.
-    fn keep_error(&mut self, written: io::Result<()>) {
-        if let Err(error) = written {
-            self.write_error.get_or_insert(error);
-        }
-    }
 }
 
 impl Group {
