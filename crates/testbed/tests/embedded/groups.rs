@@ -167,7 +167,9 @@ fn ten_partitions_are_shared(replicas: usize, expected: &[usize]) {
             owned.map(|owned| 10 * owned),
             "each replica receives the messages of its partitions"
         );
-        assert!(!replica.text().contains("\"level\":\"WARN\""), "joining is nothing unusual: {}", replica.text());
+        for message in ["positions not restored", "rebalance failed"] {
+            assert!(replica.with_message(message).is_empty(), "{}", replica.text());
+        }
     }
     replicas.iter_mut().for_each(stop);
     let report = report(replicas.iter().chain([&producer]));
