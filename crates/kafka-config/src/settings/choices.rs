@@ -22,8 +22,6 @@ impl fmt::Display for Rate {
 
 /// Whether the connection to the brokers is encrypted, and whether the client logs in (`security.protocol`). Default: derived from the
 /// account and the TLS settings.
-///
-/// `Display` prints the value as it is set in the environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SecurityProtocol {
     /// Neither.
@@ -56,16 +54,8 @@ impl SecurityProtocol {
     }
 }
 
-impl fmt::Display for SecurityProtocol {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
 /// How the client logs in (`sasl.mechanism`). Default: [`OauthBearer`](Self::OauthBearer) if there is a token and no user name, otherwise
 /// [`Plain`](Self::Plain).
-///
-/// `Display` prints the value as it is set in the environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SaslMechanism {
     /// With user name and password, which are sent as they are (RFC 4616).
@@ -83,12 +73,6 @@ impl SaslMechanism {
     #[must_use]
     pub fn name(self) -> &'static str {
         name_of(self, SASL_MECHANISMS)
-    }
-}
-
-impl fmt::Display for SaslMechanism {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
     }
 }
 

@@ -152,15 +152,16 @@ fn mechanism(
     let derived = if is_for_token { SaslMechanism::OauthBearer.name() } else { KAFKA_SASL_MECHANISM.default };
     let given = raw.sasl_mechanism.as_deref();
     let chosen = checker.choice(&KAFKA_SASL_MECHANISM, given.or(Some(derived)), SASL_MECHANISMS);
+    let (protocol, name) = (protocol.name(), chosen.name());
     if checker.features.supports_mechanism(chosen) {
-        properties.set("sasl.mechanism", chosen.name(), KAFKA_SASL_MECHANISM.name);
+        properties.set("sasl.mechanism", name, KAFKA_SASL_MECHANISM.name);
     } else {
         let variable = match (given.is_some(), account.has_identity_server) {
             (true, _) => &KAFKA_SASL_MECHANISM,
             (false, true) => &KAFKA_SASL_OAUTHBEARER_TOKEN_ENDPOINT_URL,
             (false, false) => &KAFKA_SASL_OAUTHBEARER_CONFIG,
         };
-        checker.needs_tls(variable.name, &format!("asks for {chosen}, which librdkafka implements with OpenSSL"));
+        checker.needs_tls(variable.name, &format!("asks for {name}, which librdkafka implements with OpenSSL"));
     }
     if chosen == SaslMechanism::OauthBearer {
         if account.has_unsecured_token && account.has_identity_server {
@@ -173,15 +174,15 @@ fn mechanism(
         return chosen;
     }
     if raw.sasl_username.is_none() {
-        let hint = format!("{protocol} with {chosen} requires a user name");
+        let hint = format!("{protocol} with {name} requires a user name");
         checker.problem(&KAFKA_SASL_USERNAME, "is not set", hint);
     }
     if !account.has_password {
-        let hint = format!("{protocol} with {chosen} requires a password, here or in KAFKA_SASL_PASSWORD_FILE");
+        let hint = format!("{protocol} with {name} requires a password, here or in KAFKA_SASL_PASSWORD_FILE");
         checker.problem(&KAFKA_SASL_PASSWORD, "is not set", hint);
     }
     if account.has_unsecured_token {
-        let hint = format!("unset it, or set KAFKA_SASL_MECHANISM to OAUTHBEARER instead of {chosen}");
+        let hint = format!("unset it, or set KAFKA_SASL_MECHANISM to OAUTHBEARER instead of {name}");
         checker.problem(&KAFKA_SASL_OAUTHBEARER_CONFIG, "would be ignored", hint);
     }
     chosen
