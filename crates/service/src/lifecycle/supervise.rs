@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use journal::{Entry, Journal, Level, NextOffset, Stopped};
 use kafka_config::RuntimeSettings;
-use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 use tracing::info;
@@ -98,7 +97,7 @@ async fn watch(
         return write_last_line(journal, stopped_by("could not listen for signals")).await;
     };
     if let Some(address) = runtime.http_addr {
-        match TcpListener::bind(address).await {
+        match http::listen(address) {
             Ok(listener) => {
                 let address = listener.local_addr().unwrap_or(address);
                 spawn_blocking(move || info!(%address, "health endpoints opened"));

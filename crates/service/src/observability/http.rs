@@ -14,12 +14,15 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::AbortHandle;
 
 use super::health::Health;
 use super::metrics::Metrics;
 
+/// Connections that may wait to be accepted; the kernel's own limit is often the same. When there are more, the kernel drops what
+/// opens a connection, and the client tries again only after 1 s, then 2 s, then 4 s: past the deadline of a probe.
+const BACKLOG: u32 = 4096;
 /// Connections that may be open at once. Probes and scrapers need a few.
 const CONNECTIONS_MAX: usize = 64;
 /// For the headers of a request. Probes and scrapers are close by and send small requests.
@@ -28,8 +31,17 @@ const HEADERS_TIMEOUT: Duration = Duration::from_secs(1);
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
 /// The smallest buffer that hyper permits. A request with longer headers is refused.
 const HEADERS_MAX_BYTES: usize = 8192;
-/// How long to wait after a failed `accept`, which most likely means that file descriptors ran out.
+/// How long to wait after a failed `accept`, which most likely means that file descriptors ran out, if no connection can be closed.
 const ACCEPT_RETRY: Duration = Duration::from_millis(200);
+
+/// Opens the listener that [`serve`] accepts connections from.
+pub(crate) fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // So that a restarted service can have its address again at once.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
 
 /// Serves connections for as long as this future is polled.
 ///
@@ -53,10 +65,9 @@ pub(crate) async fn serve(listener: TcpListener, health: Arc<Health>, metrics: A
                 // The request has often arrived already, and is answered before the next connection is accepted.
                 tokio::task::yield_now().await;
             }
-            Err(_) => {
-                connections.close_one();
-                tokio::time::sleep(ACCEPT_RETRY).await;
-            }
+            // The task of a closed connection gives its descriptor back when it is next polled.
+            Err(_) if connections.close_one() => tokio::task::yield_now().await,
+            Err(_) => tokio::time::sleep(ACCEPT_RETRY).await,
         }
     }
 }
@@ -92,12 +103,12 @@ impl Connections {
         }
     }
 
-    /// Closes the oldest connection without a request, or the oldest of all.
-    fn close_one(&mut self) {
+    /// Closes the oldest connection without a request, or the oldest of all. Returns false if none is open.
+    fn close_one(&mut self) -> bool {
         let idle = self.open.iter().position(|connection| !connection.has_request.load(Ordering::Relaxed));
-        if let Some(connection) = self.open.remove(idle.unwrap_or(0)) {
-            connection.task.abort();
-        }
+        let Some(connection) = self.open.remove(idle.unwrap_or(0)) else { return false };
+        connection.task.abort();
+        true
     }
 }
 

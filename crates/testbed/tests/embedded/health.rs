@@ -1,7 +1,7 @@
 //! What `/livez`, `/readyz` and `healthcheck` answer for real services, in good health and in bad.
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -144,9 +144,13 @@ fn clients_that_send_no_request_do_not_block_other_clients_for_long() {
     assert!(service.stays(Duration::from_millis(300), is_ready));
 }
 
-/// Opens a connection that behaves badly in one of several ways and keeps it open. The service may close it at any time.
-fn misbehave(address: &str, number: usize) -> Option<TcpStream> {
-    let mut stream = TcpStream::connect(address).ok()?;
+/// When the kernel tries again to open a connection for which the listener had no room.
+const CONNECT_RETRY: Duration = Duration::from_secs(1);
+
+/// Opens a connection that behaves badly in one of several ways and keeps it open. The service may close it at any time, but there must
+/// be room for it: a probe that has to try again comes too late.
+fn misbehave(address: SocketAddr, number: usize) -> Option<TcpStream> {
+    let mut stream = TcpStream::connect_timeout(&address, CONNECT_RETRY).expect("the listener has room");
     // The service may read nothing more, and then a write must not wait.
     stream.set_nonblocking(true).ok()?;
     let large = format!("GET /livez HTTP/1.1\r\nhost: x\r\nlarge: {}\r\n", "x".repeat(100_000));
@@ -180,12 +184,13 @@ fn a_probe_is_answered_in_time_while_a_thousand_other_connections_misbehave() {
     ];
     for service in &services {
         service.wait_until("ready", is_ready);
-        let (address, before) = (service.http_address(), service.resident_bytes());
+        let address: SocketAddr = service.http_address().parse().expect("an address");
+        let before = service.resident_bytes();
         let mut connections = Vec::new();
         let mut closed = 0;
         for round in 0..ROUNDS {
             for number in 0..CONNECTIONS {
-                connections.extend(misbehave(&address, number));
+                connections.extend(misbehave(address, number));
             }
             for path in ["/livez", "/readyz", "/metrics"] {
                 let start = Instant::now();
