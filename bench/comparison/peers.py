@@ -89,7 +89,7 @@ class RdkafkaPerformance(Peer):
         return self._send(bootstrap, topic, messages, "x" * (KEY_BYTES + VALUE_BYTES), compression)
 
     def fill(self, bootstrap, topic, messages, size):
-        """Fills a topic with values of this size in bytes, which the services can decode."""
+        """Fills a topic with values of this size in bytes, in the form that the services decode."""
         value = '{"num": 1, "ts": "2026-11-22 10:00:00", "padding": "%s"}'
         self._send(bootstrap, topic, messages, value % ("x" * (size - len(value) + 2)), "none")
 

@@ -8,6 +8,7 @@
 //!
 //! The binary is a call of [`main()`]; the sandbox calls [`start()`] in a child process of its own.
 
+mod allocator;
 mod beginnings;
 mod books;
 mod fetching;
@@ -37,11 +38,13 @@ const STALL_LIMIT_MIN: Duration = Duration::from_secs(5);
 
 /// The program: reads the settings from the environment; `--help` lists them.
 pub fn main() -> ExitCode {
+    allocator::reclaim_across_threads();
     service::main(Consumer)
 }
 
 /// Runs the service with the settings of this process' environment until it is done, receives a signal, or `stop` completes.
 pub fn start(stop: impl Future<Output = ()>) -> ExitCode {
+    allocator::reclaim_across_threads();
     service::start(Consumer, stop)
 }
 
