@@ -45,13 +45,13 @@ pub(crate) const CONSUMER: &[DefaultProperty] = &[
     ),
     (
         "fetch.max.bytes",
-        "2097152",
-        "limits memory: the messages of a response are unpacked at once, into several times its size. A batch of large messages from \
-         each of two partitions fits in",
+        "1048576",
+        "limits memory: the messages of a response are unpacked at once, into several times its size; raise it to 2097152 for \
+         values of a kilobyte and more, see docs/performance.md",
     ),
     ("fetch.queue.backoff.ms", "1", "when the queue is full, the next fetch waits for 1 ms instead of 1 s"),
     ("queued.max.messages.kbytes", "4096", "limits memory when messages are large; librdkafka's default is 64 MiB"),
-    ("queued.min.messages", "15000", "with fewer, the loop runs out of messages between two fetches"),
+    ("queued.min.messages", "20000", "with fewer, the loop runs out of messages between two fetches"),
     (
         "statistics.interval.ms",
         "5000",
