@@ -24,6 +24,7 @@ mod positions;
 mod replica;
 
 use std::future::Future;
+use std::num::NonZeroU64;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -81,7 +82,7 @@ impl Service for Consumer {
             settings: [
                 ("group_protocol".to_owned(), settings.group_protocol.name().into()),
                 ("auto_offset_reset".to_owned(), settings.auto_offset_reset.to_string().into()),
-                ("max_messages".to_owned(), settings.max_messages.into()),
+                ("max_messages".to_owned(), settings.max_messages.map_or(0, NonZeroU64::get).into()),
             ]
             .into_iter()
             .collect(),

@@ -3,6 +3,7 @@
 mod upkeep;
 
 use std::mem::ManuallyDrop;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -72,7 +73,7 @@ pub(crate) fn receive_messages(
         topic: topic.to_owned(),
         is_classic: group_protocol == GroupProtocol::Classic,
         is_static: group_instance_id.is_some(),
-        max_messages: Some(max_messages).filter(|max| *max > 0),
+        max_messages: max_messages.map(NonZeroU64::get),
     });
     let mut failure = replica.receive_until_stopped(shutdown).err();
     shutdown.request();

@@ -35,7 +35,7 @@ fn property(properties: &kafka_config::Properties, name: &str) -> Option<String>
 fn without_an_account_a_server_and_a_topic_are_enough() {
     let settings = producer(&[]).unwrap();
     assert_eq!(settings.rate, Rate::PerSec(1.0));
-    assert_eq!(settings.max_messages, 0);
+    assert_eq!(settings.max_messages, None);
     assert_eq!(settings.connection.security_protocol, SecurityProtocol::Plaintext);
     assert_eq!(settings.connection.sasl_mechanism, None);
     assert_eq!(settings.runtime.log_messages, LogMessages::Auto);

@@ -18,6 +18,7 @@ mod schedule;
 mod sender;
 
 use std::future::Future;
+use std::num::NonZeroU64;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -80,7 +81,7 @@ impl Service for Producer {
             group_id: None,
             settings: [
                 ("rate_per_sec".to_owned(), settings.rate.to_string().into()),
-                ("max_messages".to_owned(), settings.max_messages.into()),
+                ("max_messages".to_owned(), settings.max_messages.map_or(0, NonZeroU64::get).into()),
             ]
             .into_iter()
             .collect(),

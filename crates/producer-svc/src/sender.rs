@@ -8,6 +8,7 @@ mod turn;
 mod upkeep;
 
 use std::mem::ManuallyDrop;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -99,7 +100,7 @@ pub(crate) fn send_messages(
         rate,
         linger,
         pace,
-        max_messages,
+        max_messages: max_messages.map(NonZeroU64::get),
         batch_messages,
         batch,
         stalled,
@@ -136,7 +137,8 @@ struct Sender<'p> {
     rate: Rate,
     linger: Duration,
     pace: Duration,
-    max_messages: u64,
+    /// How many messages are sent, if there is a limit.
+    max_messages: Option<u64>,
     batch_messages: u64,
     /// The messages of one call, in buffers that are used again.
     batch: Batch,
@@ -169,7 +171,7 @@ impl Sender<'_> {
         let mut controlled = Controlled::new(self.control, self.rate);
         let mut schedule = Schedule::new(self.rate, self.pace, Instant::now());
         let mut num = 0;
-        while !self.shutdown.is_requested() && (self.max_messages == 0 || num < self.max_messages) {
+        while !self.shutdown.is_requested() && self.max_messages.is_none_or(|max| num < max) {
             let now = Instant::now();
             if let Some(rate) = controlled.new_rate() {
                 schedule = Schedule::new(rate, self.pace, now);
@@ -181,7 +183,7 @@ impl Sender<'_> {
                 self.do_upkeep(upkeep, Some(partitions), now)?;
                 continue;
             }
-            let left = if self.max_messages == 0 { u64::MAX } else { self.max_messages - num };
+            let left = self.max_messages.map_or(u64::MAX, |max| max - num);
             match schedule.due(now).min(left) {
                 0 => self.rest(schedule.wait(now), now),
                 due => match self.send(num, due, &schedule, partitions, now) {

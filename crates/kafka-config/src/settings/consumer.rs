@@ -1,5 +1,6 @@
 //! Settings of the consumer.
 
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -54,8 +55,8 @@ pub struct ConsumerSettings {
     /// The longest time between two polls; a replica that exceeds it has to give up its partitions
     /// (`max.poll.interval.ms`).
     pub max_poll_interval: Duration,
-    /// The number of messages after which the consumer stops; 0 means no limit (`CONSUMER_MAX_MESSAGES`).
-    pub max_messages: u64,
+    /// The number of messages after which the consumer stops; `None` means no limit (`CONSUMER_MAX_MESSAGES`).
+    pub max_messages: Option<NonZeroU64>,
     /// Logging, health checks, traces and shutdown.
     pub runtime: RuntimeSettings,
     /// The properties to create the librdkafka client with.
@@ -99,7 +100,7 @@ impl ConsumerSettings {
                 group_instance_id,
                 group_protocol,
                 max_poll_interval,
-                max_messages,
+                max_messages: NonZeroU64::new(max_messages),
                 runtime,
                 properties,
             })

@@ -1,5 +1,6 @@
 //! Settings of the producer.
 
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -55,8 +56,8 @@ pub struct ProducerSettings {
     pub linger: Duration,
     /// Messages that become due within this time may be sent together. Zero up to 1,000 messages per second.
     pub pace: Duration,
-    /// The number of messages after which the producer stops; 0 means no limit (`PRODUCER_MAX_MESSAGES`).
-    pub max_messages: u64,
+    /// The number of messages after which the producer stops; `None` means no limit (`PRODUCER_MAX_MESSAGES`).
+    pub max_messages: Option<NonZeroU64>,
     /// Logging, health checks, traces and shutdown.
     pub runtime: RuntimeSettings,
     /// How many messages librdkafka's queue holds (`queue.buffering.max.messages` and `queue.buffering.max.kbytes`).
@@ -98,7 +99,7 @@ impl ProducerSettings {
                 rate,
                 linger,
                 pace,
-                max_messages,
+                max_messages: NonZeroU64::new(max_messages),
                 runtime,
                 queue_messages,
                 batch_messages,
