@@ -43,7 +43,8 @@ pub fn main() -> ExitCode {
     service::main(Consumer)
 }
 
-/// Runs the service with the settings of this process' environment until it is done, receives a signal, or `stop` completes.
+/// Runs the service with the settings of this process' environment until it is done, receives a signal, or `stop` completes. To be called
+/// before there is a second thread.
 pub fn start(stop: impl Future<Output = ()>) -> ExitCode {
     allocator::reclaim_across_threads();
     service::start(Consumer, stop)
