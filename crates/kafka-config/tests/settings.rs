@@ -129,7 +129,6 @@ fn every_checked_variable_reports_an_invalid_value_under_its_own_name_without_th
         "KAFKA_CLIENT_ID",
         "KAFKA_SASL_USERNAME",
         "KAFKA_SASL_PASSWORD",
-        "KAFKA_SASL_OAUTHBEARER_CONFIG",
         "KAFKA_SSL_KEY_PASSWORD",
         "KAFKA_GROUP_ID",
         "KAFKA_GROUP_INSTANCE_ID",

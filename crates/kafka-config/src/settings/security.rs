@@ -4,6 +4,7 @@ mod certificates;
 pub(crate) mod identity;
 pub(crate) mod password_file;
 mod tls;
+mod unsecured;
 
 use serde::Deserialize;
 
@@ -167,6 +168,10 @@ fn mechanism(
         if account.has_unsecured_token && account.has_identity_server {
             let hint = "unset it, or everything that is for the identity server";
             checker.problem(&KAFKA_SASL_OAUTHBEARER_CONFIG, "is set together with an identity server", hint);
+        } else if checker.features.oauthbearer
+            && raw.sasl_oauthbearer_config.as_ref().is_some_and(|claims| !unsecured::is_valid(claims))
+        {
+            checker.problem(&KAFKA_SASL_OAUTHBEARER_CONFIG, "is not a list of claims", unsecured::HINT);
         }
         if account.has_unsecured_token && checker.features.oauthbearer {
             properties.set("enable.sasl.oauthbearer.unsecure.jwt", "true", KAFKA_SASL_OAUTHBEARER_CONFIG.name);
