@@ -68,7 +68,7 @@ impl Access {
 
     /// Returns `text` without any secret of this client.
     fn redact(&self, text: &str) -> String {
-        // librdkafka quotes the part of the setting that it could not read.
+        // The setting was checked. If librdkafka ever reads it differently, it quotes the part that it cannot read.
         if text.contains("Invalid sasl.oauthbearer.config") || text.contains("Unrecognized sasl.oauthbearer.config") {
             return "KAFKA_SASL_OAUTHBEARER_CONFIG is not a list of `key=value` that librdkafka knows".to_owned();
         }

@@ -20,8 +20,8 @@ use tokio::task::AbortHandle;
 use super::health::Health;
 use super::metrics::Metrics;
 
-/// Connections that may wait to be accepted; the kernel's own limit is often the same. When there are more, the kernel drops what
-/// opens a connection, and the client tries again only after 1 s, then 2 s, then 4 s: past the deadline of a probe.
+/// Connections that may wait to be accepted; the kernel's own limit is often the same. With more, the kernel does not answer a new client,
+/// which tries again only after 1 s, 2 s and 4 s. A probe does not wait that long.
 const BACKLOG: u32 = 4096;
 /// Connections that may be open at once. Probes and scrapers need a few.
 const CONNECTIONS_MAX: usize = 64;
@@ -31,7 +31,7 @@ const HEADERS_TIMEOUT: Duration = Duration::from_secs(1);
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
 /// The smallest buffer that hyper permits. A request with longer headers is refused.
 const HEADERS_MAX_BYTES: usize = 8192;
-/// How long to wait after a failed `accept`, which most likely means that file descriptors ran out, if no connection can be closed.
+/// How long to wait after a failed `accept` if there is no connection to close. Most likely file descriptors ran out.
 const ACCEPT_RETRY: Duration = Duration::from_millis(200);
 
 /// Opens the listener that [`serve`] accepts connections from.

@@ -1,4 +1,4 @@
-//! The claims of an unsecured token, which librdkafka would read only when it makes the token.
+//! The claims of an unsecured token. librdkafka would read them only when it makes the token, and its errors quote them.
 
 /// What the list has to look like.
 pub(super) const HINT: &str = "set it to `principal=NAME`, and separate what follows by spaces: `lifeSeconds=SECONDS`, \
@@ -15,7 +15,7 @@ pub(super) fn is_valid(claims: &str) -> bool {
     let all_known = claims.split(' ').filter(|word| !word.is_empty()).all(|word| {
         let Some((name, value)) = word.split_once('=') else { return false };
         if let Some(extension) = name.strip_prefix("extension_") {
-            return !extension.is_empty();
+            return is_extension(extension, value);
         }
         let is_new = !seen.contains(&name);
         seen.push(name);
@@ -23,6 +23,12 @@ pub(super) fn is_valid(claims: &str) -> bool {
         CLAIMS.contains(&name) && is_new && !value.is_empty() && is_in_range
     });
     all_known && seen.contains(&PRINCIPAL)
+}
+
+/// RFC 7628, section 3.1. The name `auth` is reserved there.
+fn is_extension(name: &str, value: &str) -> bool {
+    let is_named = !name.is_empty() && name != "auth" && name.bytes().all(|byte| byte.is_ascii_alphabetic());
+    is_named && value.bytes().all(|byte| byte.is_ascii_graphic() || matches!(byte, b'\t' | b'\r' | b'\n'))
 }
 
 #[cfg(test)]
@@ -48,6 +54,9 @@ mod tests {
             "principal=me lifeSeconds=soon",
             "principal=me extension_=x",
             "principal=me extension_x",
+            "principal=me extension_auth=x",
+            "principal=me extension_a1=x",
+            "principal=me extension_a=\u{e9}",
         ] {
             assert!(!is_valid(invalid), "{invalid}");
         }
